@@ -1,0 +1,3 @@
+"""Questions about pictures, answered in one line."""
+
+__version__ = "0.1.0"

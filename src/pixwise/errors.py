@@ -1,0 +1,136 @@
+"""Every error that Pixwise raises on purpose.
+
+    PixwiseError
+    ├── OptionError        ValueError         an option is misspelt, out of range, or of the wrong type
+    ├── ShapeError         ValueError         an array has the wrong shape, type, or holds NaN
+    ├── SourceError        OSError            the source cannot be read: missing, forbidden, a refused address
+    ├── PictureError       ValueError         the bytes are not a picture, or a broken one
+    │   └── LimitError                        … or one above the limits
+    ├── UnknownModelError  LookupError        no card has this name
+    ├── CardError          ValueError         a card or a model folder lacks what is needed
+    ├── ModelMissingError  FileNotFoundError  the model is known but not on this machine
+    ├── ModelFileError     OSError            a model file is damaged, or not what its card says
+    ├── FetchError         ConnectionError    a model could not be fetched
+    ├── LicenceError       PermissionError    the licence must be accepted first
+    └── SetupError         RuntimeError       the machine lacks something: a package, a device
+
+Form of every message: *thing must be expected, got actual; what to do*.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "CardError",
+    "FetchError",
+    "LicenceError",
+    "LimitError",
+    "ModelFileError",
+    "ModelMissingError",
+    "OptionError",
+    "PictureError",
+    "PixwiseError",
+    "SetupError",
+    "ShapeError",
+    "SourceError",
+    "UnknownModelError",
+    "check_shape",
+    "nearest",
+]
+
+
+class PixwiseError(Exception):
+    """Root of every error that Pixwise raises on purpose."""
+
+
+class OptionError(PixwiseError, ValueError):
+    """An option is misspelt, out of range, or of the wrong type."""
+
+
+class ShapeError(PixwiseError, ValueError):
+    """An array has the wrong shape or type, or holds values that are not finite."""
+
+
+class SourceError(PixwiseError, OSError):
+    """The source of a picture cannot be read."""
+
+
+class PictureError(PixwiseError, ValueError):
+    """The bytes are not a picture, or a broken one."""
+
+
+class LimitError(PictureError):
+    """The picture is above one of the limits."""
+
+
+class UnknownModelError(PixwiseError, LookupError):
+    """No card has this name."""
+
+
+class CardError(PixwiseError, ValueError):
+    """A card, or the folder of a model, lacks what is needed."""
+
+
+class ModelMissingError(PixwiseError, FileNotFoundError):
+    """The model is known but not on this machine."""
+
+
+class ModelFileError(PixwiseError, OSError):
+    """A model file is damaged, or not what its card says."""
+
+
+class FetchError(PixwiseError, ConnectionError):
+    """A model could not be fetched."""
+
+
+class LicenceError(PixwiseError, PermissionError):
+    """The licence of a model must be accepted before it is used."""
+
+
+class SetupError(PixwiseError, RuntimeError):
+    """The machine lacks something: a package, a device."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which known names look like `word`: "; did you mean …?", or the whole list when none does."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    if close:
+        return "did you mean " + " or ".join(repr(name) for name in close) + "?"
+    return "choose one of: " + ", ".join(names)
+
+
+def check_shape(name: str, array: Any, shape: tuple[int | str, ...], *, finite: bool = False) -> dict[str, int]:
+    """Check the shape of an array against a pattern such as `("N", 4)`.
+
+    Args:
+        name: how the message calls the array.
+        array: a numpy array.
+        shape: one entry per axis: a number must match, a letter stands for any length (the same for the same letter).
+        finite: also refuse NaN and infinity.
+
+    Returns:
+        The length that each letter stood for.
+
+    Raises:
+        ShapeError: the array is none, or its shape or its values do not match.
+    """
+    wanted = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    actual = getattr(array, "shape", None)
+    if actual is None:
+        raise ShapeError(f"{name} must be an array of shape {wanted}, got {type(array).__name__}; pass a numpy array")
+    lengths: dict[str, int] = {}
+    matches = len(actual) == len(shape)
+    for length, want in zip(actual, shape, strict=False):
+        matches &= length == (lengths.setdefault(want, length) if isinstance(want, str) else want)
+    if not matches:
+        raise ShapeError(f"{name} must have shape {wanted}, got {tuple(actual)}; check the order of its axes")
+    if finite:
+        import numpy as np
+
+        if array.size and not np.isfinite(array).all():
+            raise ShapeError(f"{name} must be finite, got NaN or infinity; clean the array before passing it")
+    return lengths

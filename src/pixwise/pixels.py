@@ -1,0 +1,349 @@
+"""Pure functions on pixels: resize, place, normalise, and the way back.
+
+    picture (H, W, 3) uint8 ─▶ resize ─▶ crop or pad ─▶ normalise ─▶ (3, h, w) float32
+                                  └────────── Fit ──────────┘ undoes it for boxes and points
+
+Resampling is Pillow's, because Pillow's is what the reference image processors use: half-pixel centres, antialiased when
+shrinking, eight bits between the passes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixwise.errors import CardError, ShapeError, nearest
+
+__all__ = [
+    "Fit",
+    "Recipe",
+    "Resample",
+    "Resize",
+    "centre_crop",
+    "check_pixels",
+    "crop",
+    "normalise",
+    "pad",
+    "plan",
+    "prepare",
+    "resize",
+]
+
+Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Resize = Literal["none", "stretch", "shortest", "longest"]
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model wants its pixels; the `input` table of a card.
+
+    Attributes:
+        size_hw: target of the resize. `stretch`: exactly this. `shortest`: the shorter side becomes `size_hw[0]`.
+            `longest`: the largest size inside `size_hw` with the aspect kept.
+        resize: kind of resize, see `size_hw`.
+        max_side: for `shortest`: the longer side is never above this; 0 is no limit.
+        multiple_of: resized sides are rounded to a multiple of this.
+        resample: filter, by Pillow's names.
+        crop_hw: centre crop after the resize, zeros where the picture is smaller; (0, 0) is none.
+        channels: order in the tensor.
+        scale, offset: tensor = (pixel * scale + offset - mean) / std.
+        mean, std: per channel, in the order of the tensor.
+        pad: where the picture lies inside the padded tensor, if it is padded.
+        pad_hw: size after padding; (0, 0) is up to the next multiple of `pad_multiple`.
+        pad_value: what is written into the tensor around the picture (after normalising).
+        layout: axes of one row of the tensor.
+        dtype: type of the tensor.
+    """
+
+    size_hw: tuple[int, int] = (0, 0)
+    resize: Resize = "stretch"
+    max_side: int = 0
+    multiple_of: int = 1
+    resample: Resample = "bilinear"
+    crop_hw: tuple[int, int] = (0, 0)
+    channels: Literal["RGB", "BGR"] = "RGB"
+    scale: float = 1 / 255
+    offset: float = 0.0
+    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    pad: Literal["none", "corner", "centre"] = "none"
+    pad_hw: tuple[int, int] = (0, 0)
+    pad_multiple: int = 1
+    pad_value: float = 0.0
+    layout: Literal["CHW", "HWC"] = "CHW"
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
+
+    def __post_init__(self) -> None:
+        for field, kinds in (("resize", Resize), ("resample", Resample)):
+            value, known = getattr(self, field), get_args(kinds)
+            if value not in known:
+                raise CardError(f"input.{field} must be one of {known}, got {value!r}; {nearest(str(value), known)}")
+        if self.resize != "none" and min(self.size_hw) < 1:
+            raise CardError(f"input.size_hw must be two positive numbers, got {self.size_hw}; write it into the card")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a picture went inside a tensor, and the way back.
+
+    Convention:
+        x_tensor = x_picture * scale_xy[0] + offset_xy[0]; both count from the outer edge of the first pixel, so that
+        pixel i covers [i, i + 1) and its centre lies at i + 0.5.
+
+    Attributes:
+        picture_hw: the upright full-size picture.
+        tensor_hw: what the model sees.
+        content_hw: the part of the tensor that is picture (before padding).
+        scale_xy, offset_xy: tensor pixels from picture pixels.
+    """
+
+    picture_hw: tuple[int, int]
+    tensor_hw: tuple[int, int]
+    content_hw: tuple[int, int]
+    scale_xy: tuple[float, float]
+    offset_xy: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def identity(cls, picture_hw: tuple[int, int]) -> Fit:
+        """The fit of a model that sees the picture as it is."""
+        return cls(picture_hw, picture_hw, picture_hw, (1.0, 1.0))
+
+    def points_to_picture(self, points_xy: npt.ArrayLike) -> Floats:
+        """Move points from tensor pixels to picture pixels.
+
+        Args:
+            points_xy: (..., 2) tensor pixels.
+
+        Returns:
+            (..., 2) float32 picture pixels, not clipped.
+        """
+        points = np.asarray(points_xy, np.float64)
+        return ((points - self.offset_xy) / self.scale_xy).astype(np.float32)
+
+    def boxes_to_picture(self, boxes_xyxy: npt.ArrayLike) -> Floats:
+        """Move boxes from tensor pixels to picture pixels, clipped to the picture.
+
+        Args:
+            boxes_xyxy: (N, 4) tensor pixels.
+
+        Returns:
+            (N, 4) float32 picture pixels.
+        """
+        corners = self.points_to_picture(np.asarray(boxes_xyxy, np.float64).reshape(-1, 2, 2))
+        height, width = self.picture_hw
+        return np.clip(corners, 0, np.float32([width, height])).reshape(-1, 4)
+
+
+def resize(pixels: Pixels | Image.Image, size_hw: tuple[int, int], resample: Resample = "bilinear") -> Pixels:
+    """Resize with Pillow's antialiased filters.
+
+    Args:
+        pixels: (H, W, 3) or (H, W) uint8, or a Pillow image.
+        size_hw: the size that comes back; both sides >= 1.
+        resample: filter.
+
+    Returns:
+        (h, w, 3) or (h, w) uint8.
+    """
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.ascontiguousarray(pixels))
+    if image.size != (size_hw[1], size_hw[0]):
+        image = image.resize((size_hw[1], size_hw[0]), getattr(Image.Resampling, resample.upper()))
+    return np.asarray(image)
+
+
+def crop(pixels: npt.NDArray, box_xyxy: tuple[float, float, float, float]) -> npt.NDArray:
+    """Cut a box out, clipped to the picture; at least one pixel comes back.
+
+    Args:
+        pixels: (H, W, ...) array.
+        box_xyxy: pixels; edges are rounded outwards.
+
+    Returns:
+        (h, w, ...) view of `pixels`.
+
+    Raises:
+        ShapeError: the box lies outside the picture, is inverted, or is not finite.
+    """
+    height, width = pixels.shape[:2]
+    if not np.isfinite(box_xyxy).all() or box_xyxy[2] < box_xyxy[0] or box_xyxy[3] < box_xyxy[1]:
+        raise ShapeError(
+            f"box must be finite with x1 <= x2 and y1 <= y2, got {tuple(box_xyxy)}; check its form is xyxy"
+        )
+    left, top = max(0, math.floor(box_xyxy[0])), max(0, math.floor(box_xyxy[1]))
+    right, bottom = min(width, max(left + 1, math.ceil(box_xyxy[2]))), min(height, max(top + 1, math.ceil(box_xyxy[3])))
+    if left >= right or top >= bottom:
+        raise ShapeError(f"box must overlap the {width} x {height} picture, got {tuple(box_xyxy)}; clip it first")
+    return pixels[top:bottom, left:right]
+
+
+def centre_crop(pixels: Pixels, size_hw: tuple[int, int]) -> Pixels:
+    """Cut the centre out; where the picture is smaller than the crop, black is added around it.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        size_hw: the size that comes back.
+
+    Returns:
+        (h, w, 3) uint8.
+    """
+    top, left = _centre_crop_corner(pixels.shape[:2], size_hw)
+    out = np.zeros((*size_hw, *pixels.shape[2:]), pixels.dtype)
+    height, width = pixels.shape[:2]
+    y1, x1 = max(0, top), max(0, left)
+    y2, x2 = min(height, top + size_hw[0]), min(width, left + size_hw[1])
+    out[y1 - top : y2 - top, x1 - left : x2 - left] = pixels[y1:y2, x1:x2]
+    return out
+
+
+def _centre_crop_corner(picture_hw: tuple[int, ...], size_hw: tuple[int, int]) -> tuple[int, int]:
+    """Top left corner of the centre crop, negative where black is added, rounded as the reference processors do."""
+    top, left = ((have - want) // 2 for have, want in zip(picture_hw, size_hw, strict=False))
+    return top, left
+
+
+def pad(
+    pixels: npt.NDArray, size_hw: tuple[int, int], corner_yx: tuple[int, int] = (0, 0), value: float = 0
+) -> npt.NDArray:
+    """Put an array into a larger one that is filled with `value`.
+
+    Args:
+        pixels: (H, W, ...) array.
+        size_hw: the size that comes back; not smaller than the array.
+        corner_yx: where the array's first pixel goes.
+        value: written around it.
+
+    Returns:
+        (h, w, ...) array of the same type.
+    """
+    out = np.full((*size_hw, *pixels.shape[2:]), value, pixels.dtype)
+    out[corner_yx[0] : corner_yx[0] + pixels.shape[0], corner_yx[1] : corner_yx[1] + pixels.shape[1]] = pixels
+    return out
+
+
+def normalise(pixels: Pixels, recipe: Recipe) -> npt.NDArray:
+    """Turn bytes into the numbers of the tensor, by a table of 256 entries per channel.
+
+    Args:
+        pixels: (H, W, 3) uint8 RGB.
+        recipe: order of channels, scale, offset, mean, std, layout, type.
+
+    Returns:
+        (3, H, W) or (H, W, 3), of the recipe's type.
+    """
+    order = (0, 1, 2) if recipe.channels == "RGB" else (2, 1, 0)
+    dtype = np.dtype(recipe.dtype)
+    # In float32, step by step, as the reference does: the same sums in another order differ in the last bit.
+    scaled = (np.arange(256, dtype=np.float64) * recipe.scale + recipe.offset).astype(np.float32)
+    out = np.empty((3, *pixels.shape[:2]), dtype)
+    for plane, channel in enumerate(order):
+        table = (scaled - np.float32(recipe.mean[plane])) / np.float32(recipe.std[plane])
+        np.take(table.astype(dtype), pixels[..., channel], out=out[plane], mode="clip")
+    return out if recipe.layout == "CHW" else np.ascontiguousarray(out.transpose(1, 2, 0))
+
+
+def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
+    """The size to which a picture is resized, before cropping and padding.
+
+    Args:
+        picture_hw: upright size.
+        recipe: kind of resize and its target.
+
+    Returns:
+        (height, width), both >= 1.
+    """
+    height, width = picture_hw
+    if recipe.resize == "none":
+        size = (height, width)
+    elif recipe.resize == "stretch":
+        size = recipe.size_hw
+    elif recipe.resize == "longest":
+        ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
+        size = (int(height * ratio), int(width * ratio))
+    else:
+        size = _shortest_edge(picture_hw, recipe.size_hw[0], recipe.max_side)
+    size = (max(1, size[0]), max(1, size[1]))
+    if recipe.multiple_of > 1:
+        size = tuple(max(1, round(side / recipe.multiple_of)) * recipe.multiple_of for side in size)
+    return size
+
+
+def _shortest_edge(picture_hw: tuple[int, int], target: int, max_side: int) -> tuple[int, int]:
+    height, width = picture_hw
+    if max_side and max(height, width) / min(height, width) * target > max_side:
+        target = round(max_side * min(height, width) / max(height, width))
+    if height <= width:
+        return target, int(target * width / height)
+    return int(target * height / width), target
+
+
+def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> tuple[npt.NDArray, Fit]:
+    """Carry out a recipe on a decoded picture.
+
+    Args:
+        image: RGB, upright; may be a scaled decode of the picture.
+        picture_hw: the upright full size, to which `Fit` leads back.
+        recipe: what to do.
+
+    Returns:
+        (3, h, w) or (h, w, 3) of the recipe's type, and the fit.
+    """
+    pixels = resize(image, plan(picture_hw, recipe), recipe.resample)  # (h, w, 3)
+    scale_xy = (pixels.shape[1] / picture_hw[1], pixels.shape[0] / picture_hw[0])
+    top = left = 0
+    if min(recipe.crop_hw) > 0:
+        top, left = _centre_crop_corner(pixels.shape[:2], recipe.crop_hw)
+        pixels = centre_crop(pixels, recipe.crop_hw)
+    content_hw = pixels.shape[:2]
+    tensor = normalise(pixels, recipe)
+    corner_yx, tensor_hw = (0, 0), content_hw
+    if recipe.pad != "none":
+        step = recipe.pad_multiple
+        tensor_hw = recipe.pad_hw if min(recipe.pad_hw) > 0 else tuple(-(-side // step) * step for side in content_hw)
+        if recipe.pad == "centre":
+            corner_yx = tuple((want - have) // 2 for want, have in zip(tensor_hw, content_hw, strict=True))
+        tensor = _pad_tensor(tensor, tensor_hw, corner_yx, recipe)
+    fit = Fit(picture_hw, tensor_hw, content_hw, scale_xy, (float(corner_yx[1] - left), float(corner_yx[0] - top)))
+    return tensor, fit
+
+
+def _pad_tensor(
+    tensor: npt.NDArray, size_hw: tuple[int, int], corner_yx: tuple[int, int], recipe: Recipe
+) -> npt.NDArray:
+    if recipe.layout == "HWC":
+        return pad(tensor, size_hw, corner_yx, recipe.pad_value)
+    out = np.full((3, *size_hw), recipe.pad_value, tensor.dtype)
+    out[:, corner_yx[0] : corner_yx[0] + tensor.shape[1], corner_yx[1] : corner_yx[1] + tensor.shape[2]] = tensor
+    return out
+
+
+def check_pixels(array: npt.NDArray) -> Pixels:
+    """Refuse what is not a uint8 picture array.
+
+    Args:
+        array: (H, W), (H, W, 3) or (H, W, 4) uint8.
+
+    Raises:
+        ShapeError: another shape or type, or a side of length 0.
+    """
+    if array.dtype != np.uint8:
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ShapeError(
+                f"picture array must be uint8, got {array.dtype} with NaN or infinity; clean and scale it to 0..255"
+            )
+        raise ShapeError(
+            f"picture array must be uint8, got {array.dtype}; scale it to 0..255 and use .astype(np.uint8)"
+        )
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ShapeError(
+            f"picture array must have shape (H, W), (H, W, 3) or (H, W, 4), got {array.shape}; reorder its axes"
+        )
+    if 0 in array.shape:
+        raise ShapeError(f"picture array must have at least one pixel, got {array.shape}; check the crop that made it")
+    return array

@@ -1,0 +1,223 @@
+"""Cards: what is known about each model, as data.
+
+A card is an entry of `models/<task>.toml`. It says where the files are and what they must hash to, under which licence,
+how the model wants its pixels and which `decode_*` reads its output. This file reads the cards and nothing else; `store.py`
+fetches what they name.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from pixwise.errors import CardError, UnknownModelError, nearest
+from pixwise.pixels import Recipe
+
+__all__ = ["Card", "CardFile", "card", "card_from_table", "cards", "default_card", "names", "tasks"]
+
+
+@dataclass(frozen=True)
+class CardFile:
+    """One file of a model.
+
+    Attributes:
+        path: inside the repository, or the file name for a plain address.
+        part: which part of the model it is (`model`, `encoder`, …); empty for files that only lie beside (configs,
+            `.onnx_data`).
+        bytes: length; 0 is unknown.
+        sha256: 64 hex digits; empty is unknown: the first fetch pins what came.
+        url: a plain https address, for files that are in no repository.
+    """
+
+    path: str
+    part: str = ""
+    bytes: int = 0
+    sha256: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known about one model.
+
+    Attributes:
+        id: how people call it: `dfine-s`.
+        task: which task it answers.
+        title: one line for lists.
+        runtime: `onnx`, or `builtin` for what needs no download.
+        head: which decoder of the task reads its output.
+        licence: SPDX identifier of the weights.
+        commercial: commercial use is allowed; when not, the licence must be accepted by name.
+        default: answers when no model is named (one per task and runtime).
+        repo, revision: on the hub; 40 hex digits, empty is unknown.
+        files: everything that must be on disk.
+        paper, source: where it comes from.
+        precision: of the weights.
+        recipe: how it wants its pixels.
+        input_name: the tensor that takes the pixels; empty for the first.
+        names: label i at index i; empty strings are slots that are no class.
+        batch: how many pictures are run at once where shapes allow.
+        options: what else the head needs.
+        folder: of a user's own model; empty otherwise.
+    """
+
+    id: str
+    task: str
+    title: str = ""
+    runtime: Literal["onnx", "builtin"] = "onnx"
+    head: str = ""
+    licence: str = ""
+    commercial: bool = True
+    default: bool = False
+    repo: str = ""
+    revision: str = ""
+    files: tuple[CardFile, ...] = ()
+    paper: str = ""
+    source: str = ""
+    precision: str = "fp32"
+    recipe: Recipe = field(default_factory=Recipe)
+    input_name: str = ""
+    names: tuple[str, ...] = ()
+    batch: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Every file has a hash that was seen."""
+        return all(file.sha256 for file in self.files)
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files; 0 when one is unknown."""
+        return sum(file.bytes for file in self.files) if all(file.bytes for file in self.files) else 0
+
+
+@cache
+def _all_cards() -> dict[str, Card]:
+    found: dict[str, Card] = {}
+    for entry in sorted(resources.files("pixwise.models").iterdir(), key=lambda item: item.name):
+        if entry.name.endswith(".toml"):
+            task = entry.name.removesuffix(".toml")
+            for table in tomllib.loads(entry.read_text("utf-8")).get("card", []):
+                made = card_from_table({"task": task, **table}, where=f"models/{entry.name}")
+                if made.id in found:
+                    raise CardError(f"models/{entry.name}: card ids must differ, got {made.id!r} twice; rename one")
+                found[made.id] = made
+    return found
+
+
+def tasks() -> tuple[str, ...]:
+    """Tasks that have a card."""
+    return tuple(sorted({entry.task for entry in _all_cards().values()}))
+
+
+def cards(task: str = "") -> tuple[Card, ...]:
+    """All cards, or those of one task; defaults first."""
+    chosen = [entry for entry in _all_cards().values() if task in ("", entry.task)]
+    return tuple(
+        sorted(chosen, key=lambda entry: (entry.task, not entry.default, entry.runtime == "builtin", entry.id))
+    )
+
+
+def card(name: str, task: str = "") -> Card:
+    """The card with this id.
+
+    Raises:
+        UnknownModelError: no such card; the message names those that look like it.
+        CardError: the card answers another task.
+    """
+    known = _all_cards()
+    if name not in known:
+        mine = [entry.id for entry in cards(task)]
+        raise UnknownModelError(
+            f"model must be a known id, a folder or hf:owner/name, got {name!r}; {nearest(name, mine or known)} "
+            "(pixwise models list)"
+        )
+    found = known[name]
+    if task and found.task != task:
+        fitting = ", ".join(entry.id for entry in cards(task))
+        raise CardError(f"model {name!r} must answer {task!r}, got one for {found.task!r}; choose one of: {fitting}")
+    return found
+
+
+def default_card(task: str, runtime: str = "") -> Card | None:
+    """The card that answers when none is named: the fetched default if the task has one, else the built-in."""
+    for entry in cards(task):
+        if entry.default and runtime in ("", entry.runtime):
+            return entry
+    return None
+
+
+@cache
+def names(vocabulary: str) -> tuple[str, ...]:
+    """The labels of a vocabulary, one per line of `models/names/<vocabulary>.txt`; an empty line is a slot without a class."""
+    path = resources.files("pixwise.models") / "names" / f"{vocabulary}.txt"
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise CardError(
+            f"vocabulary must be a file of models/names, got {vocabulary!r}; add it or mend the card"
+        ) from error
+    return tuple(text.removesuffix("\n").split("\n"))
+
+
+def card_from_table(table: Mapping[str, Any], where: str) -> Card:
+    """Build a card from a parsed TOML table, checking every key.
+
+    Args:
+        table: keys as in `Card`; `input` holds the recipe, `vocabulary` names a list of labels, `files` are tables.
+        where: for messages.
+
+    Raises:
+        CardError: a key is missing, unknown, or of the wrong type.
+    """
+    known = {spec.name for spec in fields(Card)} - {"recipe", "folder"} | {"input", "vocabulary"}
+    for key in table:
+        if key not in known:
+            raise CardError(f"{where}: card keys must be known, got {key!r}; {nearest(key, known)}")
+    for key in ("id", "task"):
+        if not isinstance(table.get(key), str) or not table[key]:
+            raise CardError(f'{where}: card must have {key!r} as a string, got {table.get(key)!r}; add {key} = "…"')
+    label = f"{where}: card {table['id']!r}"
+    values = {key: entry for key, entry in table.items() if key not in ("input", "vocabulary", "files", "names")}
+    if values.get("runtime", "onnx") not in ("onnx", "builtin"):
+        raise CardError(f"{label}: runtime must be 'onnx' or 'builtin', got {values['runtime']!r}")
+    if values.get("revision") and not re.fullmatch(r"[0-9a-f]{40}", values["revision"]):
+        raise CardError(
+            f"{label}: revision must be 40 hex digits, got {values['revision']!r}; leave it out when unknown"
+        )
+    recipe_table = dict(table.get("input", {}))
+    values["input_name"] = recipe_table.pop("name", values.get("input_name", ""))
+    values["recipe"] = _build(Recipe, recipe_table, f"{label}: input")
+    values["files"] = tuple(_build(CardFile, entry, f"{label}: files") for entry in table.get("files", ()))
+    for file in values["files"]:
+        if file.sha256 and not re.fullmatch(r"[0-9a-f]{64}", file.sha256):
+            raise CardError(
+                f"{label}: sha256 of {file.path} must be 64 hex digits, got {file.sha256!r}; leave it out when unknown"
+            )
+    if "names" in table and "vocabulary" in table:
+        raise CardError(f"{label}: must have names or vocabulary, got both; leave one out")
+    values["names"] = tuple(map(str, table["names"])) if "names" in table else ()
+    if table.get("vocabulary"):
+        values["names"] = names(table["vocabulary"])
+    return Card(**values)
+
+
+def _build(cls: type, table: Mapping[str, Any], label: str) -> Any:
+    known = {spec.name: spec for spec in fields(cls)}
+    for key, entry in table.items():
+        if key not in known:
+            raise CardError(f"{label}: keys must be known, got {key!r}; {nearest(key, known)}")
+        wanted = {"str": str, "int": int, "bool": bool, "float": (int, float)}.get(str(known[key].type))
+        if wanted and (not isinstance(entry, wanted) or isinstance(entry, bool) != (wanted is bool)):
+            raise CardError(f"{label}.{key}: must be {known[key].type}, got {entry!r}; mend the card")
+    try:
+        return cls(**{key: tuple(entry) if isinstance(entry, list) else entry for key, entry in table.items()})
+    except TypeError as error:
+        raise CardError(f"{label}: {error}; mend the card") from error

@@ -1,0 +1,237 @@
+"""Sessions: names in, names out. The only file that imports onnxruntime.
+
+    feeds {name: (B, ...)} ─▶ run(feeds, part="model") ─▶ {name: (B, ...)}
+
+`OnnxSession` runs model files, `FakeSession` answers as a test tells it to; the sessions of `builtin.py` run what needs no
+files. One session serves many threads.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pixwise.errors import ModelFileError, OptionError, SetupError, ShapeError
+
+__all__ = ["FakeSession", "OnnxSession", "Session", "Tensor", "available_threads", "choose_providers"]
+
+Arrays = Mapping[str, np.ndarray]
+_DEVICES = ("auto", "cpu", "cuda")
+_CREATION = threading.Lock()  # creating two sessions at once makes onnxruntime's thread pools fight
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a model; -1 is a length that may vary."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class Session(Protocol):
+    """What a task needs from whatever runs its model."""
+
+    device: str
+    bytes: int
+
+    def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
+        """The inputs of a part; empty when anything goes."""
+        ...
+
+    def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
+        """Run one part. The first axis of every array, in and out, is the batch."""
+        ...
+
+
+def available_threads() -> int:
+    """CPU threads for one session: PIXWISE_THREADS, else the cores of the process's affinity within its cgroup's quota."""
+    asked = os.environ.get("PIXWISE_THREADS", "")
+    if asked:
+        if not asked.isdecimal() or int(asked) < 1:
+            raise OptionError(f"PIXWISE_THREADS must be a positive number, got {asked!r}; unset it to use all cores")
+        return int(asked)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, int(_cgroup_quota() or cores)))
+
+
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """Cores granted by the cgroup (v2 `cpu.max`, v1 `cpu.cfs_*`); 0 when there is no limit."""
+    for quota_file, period_file in (("cpu.max", ""), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        try:
+            words = (root / quota_file).read_text().split()
+            period = words[1] if not period_file else (root / period_file).read_text()
+            quota = -1.0 if words[0] == "max" else float(words[0])
+            return max(1.0, quota / float(period)) if quota > 0 else 0.0
+        except (OSError, ValueError, IndexError, ZeroDivisionError):
+            continue
+    return 0.0
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise SetupError("models need onnxruntime, got no such package; run: pip install onnxruntime") from error
+    return onnxruntime
+
+
+def choose_providers(device: str) -> list[str]:
+    """Execution providers for a device name, best first.
+
+    Args:
+        device: `cpu`, `cuda`, or `auto`, which takes CUDA where it is.
+
+    Raises:
+        OptionError: another name.
+        SetupError: CUDA was asked for and this onnxruntime has none.
+    """
+    if device not in _DEVICES:
+        raise OptionError(f"device must be one of {', '.join(_DEVICES)}, got {device!r}")
+    if device == "cpu":
+        return ["CPUExecutionProvider"]
+    has_cuda = "CUDAExecutionProvider" in _onnxruntime().get_available_providers()
+    if device == "cuda" and not has_cuda:
+        raise SetupError(
+            "device cuda needs onnxruntime with CUDA, got one without; "
+            "run: pip uninstall onnxruntime && pip install onnxruntime-gpu, or use --device cpu"
+        )
+    return ["CUDAExecutionProvider", "CPUExecutionProvider"] if has_cuda else ["CPUExecutionProvider"]
+
+
+class OnnxSession:
+    """ONNX files run by onnxruntime.
+
+    Attributes:
+        device: `cpu` or `cuda`, as onnxruntime reports it, not as it was asked.
+        bytes: size of the files, for budgets.
+    """
+
+    def __init__(self, parts: Mapping[str, Path], sessions: Mapping[str, Any], device: str):
+        self.device = device
+        self.bytes = sum(_bytes_with_siblings(path) for path in parts.values())
+        self._sessions = dict(sessions)
+        self._inputs = {part: tuple(map(_tensor, session.get_inputs())) for part, session in sessions.items()}
+        self._outputs = {part: [output.name for output in session.get_outputs()] for part, session in sessions.items()}
+
+    @classmethod
+    def load(cls, parts: Mapping[str, Path], *, device: str = "auto", threads: int = 0) -> OnnxSession:
+        """Open the files of a model.
+
+        Args:
+            parts: part name → ONNX file.
+            device: see `choose_providers`.
+            threads: per session; 0 is what the process may use.
+
+        Raises:
+            ModelFileError: a file is damaged.
+            SetupError: onnxruntime or the device is missing.
+        """
+        ort = _onnxruntime()
+        providers = choose_providers(device)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or available_threads()
+        options.log_severity_level = 3
+        # Worker threads spin for 30-50 ms after run() and slow the next session up to 2x; stopping costs nothing measurable.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
+        sessions = {}
+        for part, path in parts.items():
+            with _CREATION:
+                sessions[part] = _create(ort, path, options, providers)
+        used = {provider for session in sessions.values() for provider in session.get_providers()}
+        actual = "cuda" if "CUDAExecutionProvider" in used else "cpu"
+        if device == "cuda" and actual != "cuda":
+            raise SetupError("device cuda was asked for, got a session that runs on the CPU; run: pixwise doctor")
+        return cls(parts, sessions, actual)
+
+    def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
+        return self._inputs[part]
+
+    def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
+        wanted = self._inputs[part]
+        missing = {tensor.name for tensor in wanted} - set(feeds)
+        if missing or len(feeds) != len(wanted):
+            names = ", ".join(tensor.name for tensor in wanted)
+            raise ShapeError(f"feeds must be named {names}, got {', '.join(feeds)}; mend the card's input name")
+        batch = len(next(iter(feeds.values())))
+        fixed = wanted[0].shape[0] if wanted[0].shape else -1
+        if fixed in (-1, batch):
+            return self._run_once(feeds, part)
+        return self._run_in_steps(feeds, part, batch, fixed)
+
+    def _run_once(self, feeds: Arrays, part: str) -> dict[str, np.ndarray]:
+        ort = _onnxruntime()
+        errors = ort.capi.onnxruntime_pybind11_state
+        try:
+            values = self._sessions[part].run(None, dict(feeds))
+        except (errors.InvalidArgument, errors.RuntimeException, errors.Fail) as error:
+            shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feeds.items())
+            wants = ", ".join(f"{tensor.name} {tensor.dtype}{list(tensor.shape)}" for tensor in self._inputs[part])
+            raise ShapeError(
+                f"model must take {wants}, got {shapes}: {_first_line(error)}; compare with its card"
+            ) from error
+        return dict(zip(self._outputs[part], values, strict=True))
+
+    def _run_in_steps(self, feeds: Arrays, part: str, batch: int, fixed: int) -> dict[str, np.ndarray]:
+        """A model with a fixed batch takes the rows in steps; the last step is filled up with its own last row."""
+        steps = []
+        for start in range(0, batch, fixed):
+            rows = np.minimum(np.arange(start, start + fixed), batch - 1)
+            steps.append(self._run_once({name: array[rows] for name, array in feeds.items()}, part))
+        return {name: np.concatenate([step[name] for step in steps])[:batch] for name in steps[0]}
+
+
+def _create(ort: Any, path: Path, options: Any, providers: list[str]) -> Any:
+    try:
+        return ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime raises a dozen types of its own, none with a common parent
+        raise ModelFileError(
+            f"{path}: expected an ONNX model that onnxruntime {ort.__version__} can open, got {_first_line(error)}; "
+            "fetch it again (pixwise models pull --force) or export it anew"
+        ) from error
+
+
+def _tensor(info: Any) -> Tensor:
+    shape = tuple(length if isinstance(length, int) and length > 0 else -1 for length in info.shape)
+    return Tensor(info.name, shape, info.type.removeprefix("tensor(").removesuffix(")"))
+
+
+def _bytes_with_siblings(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path, path.with_name(path.name + "_data")) if file.exists())
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
+class FakeSession:
+    """A session for tests: answers with given arrays and remembers what it was fed.
+
+    Args:
+        answer: {name: (B, ...)} arrays, of which the first rows are given, repeated as needed; or a function of the feeds.
+        inputs: what `inputs()` tells.
+    """
+
+    device = "fake"
+    bytes = 0
+
+    def __init__(self, answer: Arrays | Callable[[Arrays], Arrays], inputs: tuple[Tensor, ...] = ()):
+        self.answer, self._inputs = answer, inputs
+        self.fed: list[dict[str, np.ndarray]] = []
+
+    def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
+        return self._inputs
+
+    def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
+        self.fed.append(dict(feeds))
+        if callable(self.answer):
+            return dict(self.answer(feeds))
+        rows = np.arange(len(next(iter(feeds.values()))))
+        return {name: array[rows % len(array)] for name, array in self.answer.items()}

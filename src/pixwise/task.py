@@ -1,0 +1,310 @@
+"""A task: a card, a session, and options; asked one picture or many.
+
+    picture ─▶ preprocess ─▶ (feeds, fit) ─▶ session.run ─▶ raw ─▶ postprocess(raw, fit) ─▶ Result
+                             └─ rows of several pictures of equal shape run as one batch ─┘
+
+A task class declares its name, the type of its answer, its heads, and its options as fields. It writes `preprocess` (if it is
+not the card's recipe) and `postprocess`; everything about many pictures is here, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, Self, overload
+
+import numpy as np
+
+from pixwise.errors import CardError, OptionError, PixwiseError, ShapeError, nearest
+from pixwise.picture import Limits, Picture
+from pixwise.pixels import Fit, plan, prepare
+from pixwise.registry import Card
+from pixwise.results import ImageInfo, ModelInfo, Result
+from pixwise.session import Session
+
+__all__ = ["Task", "check_range", "load_model"]
+
+Feeds = dict[str, np.ndarray]
+_SETTINGS = ("card", "session", "exact", "batch", "limits", "allow_urls")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What all tasks share.
+
+    Attributes:
+        card, session: the model.
+        exact: decode JPEGs at full size even where a scaled decode would do.
+        batch: pictures per run; 0 is what the card says.
+        limits, allow_urls: for sources that are not yet a `Picture`.
+    """
+
+    name: ClassVar[str]
+    result_type: ClassVar[type[Result]]
+    heads: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+
+    card: Card
+    session: Session = field(repr=False)
+    exact: bool = False
+    batch: int = 0
+    limits: Limits = field(default=Limits(), repr=False)
+    allow_urls: bool = False
+
+    def __post_init__(self) -> None:
+        if self.card.task != self.name:
+            raise CardError(
+                f"model {self.card.id!r} must answer {self.name!r}, got one for {self.card.task!r}; choose another"
+            )
+        if self.card.head not in self.heads:
+            known = ", ".join(self.heads)
+            raise CardError(
+                f"card {self.card.id!r}: head must be one of {known}, got {self.card.head!r}; mend the card"
+            )
+        self.check_options()
+
+    def check_options(self) -> None:
+        """Raise `OptionError` for an option out of range; tasks with options override it."""
+
+    @classmethod
+    def option_names(cls) -> tuple[str, ...]:
+        """Names of the options that say something about the answer."""
+        return tuple(spec.name for spec in fields(cls) if spec.name not in _SETTINGS)
+
+    @classmethod
+    def load(
+        cls,
+        model: str = "",
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        offline: bool | None = None,
+        accept_licence: Sequence[str] = (),
+        **options: Any,
+    ) -> Self:
+        """Load a model for this task; name and options are checked before anything is fetched.
+
+        Args:
+            model: a card's id, a folder in Hugging Face form, an ONNX file with a `card.toml` beside it, or
+                `hf:owner/name@revision`; empty for the task's default.
+            device: `auto`, `cpu` or `cuda`.
+            threads: CPU threads; 0 for all that the process may use.
+            offline: open no socket; None reads HF_HUB_OFFLINE.
+            accept_licence: ids of models whose non-commercial licence is accepted.
+            **options: fields of the class.
+
+        Raises:
+            OptionError: an option is misspelt or out of range.
+            UnknownModelError, CardError: no such model, or one for another task.
+            ModelMissingError, FetchError, ModelFileError, LicenceError, SetupError: see there.
+        """
+        cls.check_option_names(options)
+        card = load_card(model, cls.name, offline=offline)
+        cls(card=card, session=_NO_SESSION, **options)  # checks the options before the costly step
+        session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
+        return cls(card=card, session=session, **options)
+
+    @classmethod
+    def check_option_names(cls, options: Mapping[str, Any]) -> None:
+        known = {spec.name for spec in fields(cls)} - {"card", "session"}
+        for key in options:
+            if key not in known:
+                raise OptionError(f"option of {cls.name} must be known, got {key!r}; {nearest(key, known)}")
+
+    def preprocess(self, picture: Picture) -> tuple[Feeds, Any]:
+        """Feeds of one picture, (R, ...) with R rows, mostly 1, and what `postprocess` needs to come back."""
+        image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
+        tensor, fit = prepare(image, picture.size_hw, self.card.recipe)
+        return {self.input_name: tensor[None]}, fit
+
+    @property
+    def input_name(self) -> str:
+        """The tensor that takes the pixels."""
+        inputs = self.session.inputs()
+        return self.card.input_name or (inputs[0].name if inputs else "image")
+
+    def postprocess(self, raw: Mapping[str, np.ndarray], fit: Any) -> Result:
+        """The answer from the model's outputs for one picture, (R, ...) each."""
+        raise CardError(f"task {self.name!r} must write postprocess")
+
+    @overload
+    def __call__(self, source: list | tuple, *, on_error: Literal["raise", "return"] = "raise") -> list[Any]: ...
+    @overload
+    def __call__(self, source: Any, *, on_error: Literal["raise", "return"] = "raise") -> Any: ...
+    def __call__(self, source: Any, *, on_error: Literal["raise", "return"] = "raise") -> Any:
+        """Answer for one source, or for a list in the same order.
+
+        Args:
+            source: anything `Picture.open` takes, or a list of it.
+            on_error: `raise` the first error, or `return` each error in its item's place.
+        """
+        if on_error not in ("raise", "return"):
+            raise OptionError(f"on_error must be 'raise' or 'return', got {on_error!r}")
+        many = list(source) if isinstance(source, list | tuple) else [source]
+        answers = []
+        for answer in self.stream(many):
+            if isinstance(answer, Exception) and on_error == "raise":
+                raise answer
+            answers.append(answer)
+        return answers if isinstance(source, list | tuple) else answers[0]
+
+    def stream(self, sources: Iterable[Any]) -> Iterator[Any]:
+        """Answers in order, each a result or the error of its item; at most one batch of pictures is held."""
+        size = self.batch or self.card.batch
+        group: list[_Item | Exception] = []
+        for source in sources:
+            group.append(self._start(source))
+            if sum(isinstance(item, _Item) for item in group) >= size:
+                yield from self._finish(group)
+                group = []
+        yield from self._finish(group)
+
+    def _start(self, source: Any) -> _Item | Exception:
+        try:
+            started = time.perf_counter()
+            picture = Picture.open(source, limits=self.limits, allow_urls=self.allow_urls)
+            opened = time.perf_counter()
+            feeds, fit = self.preprocess(picture)
+            ended = time.perf_counter()
+        except (PixwiseError, OSError, MemoryError) as error:
+            return error
+        info = ImageInfo(picture.source, picture.width, picture.height, picture.sha256)
+        return _Item(feeds, fit, info, {"open": 1e3 * (opened - started), "preprocess": 1e3 * (ended - opened)})
+
+    def _finish(self, group: list[_Item | Exception]) -> Iterator[Any]:
+        answers: dict[int, Any] = {}
+        for alike in _alike([item for item in group if isinstance(item, _Item)]):
+            answers.update(zip(map(id, alike), self._run(alike), strict=True))
+        for item in group:
+            yield answers[id(item)] if isinstance(item, _Item) else item
+
+    def _run(self, items: list[_Item]) -> list[Any]:
+        """Run items of equal shapes as one batch; when that fails, one by one, so that only the culprit fails."""
+        try:
+            started = time.perf_counter()
+            raws = self._run_batch(items)
+            spent = 1e3 * (time.perf_counter() - started) / len(items)
+        except (PixwiseError, OSError, MemoryError) as error:
+            return [error] if len(items) == 1 else [answer for item in items for answer in self._run([item])]
+        return [self._answer(item, raw, spent) for item, raw in zip(items, raws, strict=True)]
+
+    def _run_batch(self, items: list[_Item]) -> list[Feeds]:
+        names = items[0].feeds
+        feeds = (
+            items[0].feeds
+            if len(items) == 1
+            else {name: np.concatenate([item.feeds[name] for item in items]) for name in names}
+        )
+        raw = self.run(feeds)
+        total = sum(item.rows for item in items)
+        for name, array in raw.items():
+            if len(array) != total:
+                raise ShapeError(
+                    f"output {name!r} must have {total} rows, got shape {array.shape}; set batch = 1 in the card"
+                )
+        ends = np.cumsum([item.rows for item in items])
+        return [
+            {name: array[end - item.rows : end] for name, array in raw.items()}
+            for item, end in zip(items, ends, strict=True)
+        ]
+
+    def run(self, feeds: Feeds) -> dict[str, np.ndarray]:
+        """All parts of the model on one batch; tasks with several parts override it."""
+        return self.session.run(feeds)
+
+    def _answer(self, item: _Item, raw: Feeds, spent: float) -> Any:
+        started = time.perf_counter()
+        try:
+            result = self.postprocess(raw, item.fit)
+        except PixwiseError as error:
+            return error
+        timings = {**item.timings, "model": spent, "postprocess": 1e3 * (time.perf_counter() - started)}
+        model = ModelInfo(self.card.id, self.card.revision, self.card.precision, self.card.licence)
+        return replace(result, image=item.image, model=model, timings_ms=timings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Item:
+    """One picture on its way through."""
+
+    feeds: Feeds
+    fit: Any
+    image: ImageInfo
+    timings: dict[str, float]
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.feeds.values())))
+
+    @property
+    def shapes(self) -> tuple:
+        return tuple((name, array.shape[1:], array.dtype.str) for name, array in self.feeds.items())
+
+
+def _alike(items: list[_Item]) -> list[list[_Item]]:
+    """Items grouped by the shapes of their feeds."""
+    groups: dict[tuple, list[_Item]] = {}
+    for item in items:
+        groups.setdefault(item.shapes, []).append(item)
+    return list(groups.values())
+
+
+class _NoSession:
+    """Stands in while options are checked."""
+
+    device, bytes = "none", 0
+
+    def inputs(self, part: str = "model") -> tuple:
+        return ()
+
+    def run(self, feeds: Mapping[str, np.ndarray], part: str = "model") -> dict[str, np.ndarray]:
+        raise CardError("no model is loaded")
+
+
+_NO_SESSION = _NoSession()
+
+
+def load_card(model: str, task: str, *, offline: bool | None = None) -> Card:
+    """The card for a model's name, folder, file or hub address; the task's default when the name is empty."""
+    from pixwise import registry
+    from pixwise.own import card_of_path, looks_like_path
+
+    if not model:
+        found = registry.default_card(task)
+        if found is None:
+            raise CardError(f"task {task!r} must have a default model, got none; name one with model=…")
+        return found
+    if model.startswith("hf:"):
+        from pixwise.store import card_of_repo
+
+        return card_of_repo(model, task, offline=offline)
+    if looks_like_path(model):
+        return card_of_path(model, task)
+    return registry.card(model, task)
+
+
+def load_model(
+    card: Card,
+    *,
+    device: str = "auto",
+    threads: int = 0,
+    offline: bool | None = None,
+    accept_licence: Sequence[str] = (),
+) -> Session:
+    """A session for a card: built in, or from files that are fetched where they are missing and verified."""
+    if card.runtime == "builtin":
+        from pixwise.builtin import load_builtin
+
+        return load_builtin(card, threads=threads)
+    from pixwise.session import OnnxSession
+    from pixwise.store import ensure
+
+    return OnnxSession.load(
+        ensure(card, offline=offline, accept_licence=accept_licence), device=device, threads=threads
+    )
+
+
+def check_range(name: str, actual: float, low: float, high: float) -> None:
+    """Raise `OptionError` unless low <= actual <= high."""
+    if not isinstance(actual, int | float) or isinstance(actual, bool) or not low <= actual <= high:
+        raise OptionError(f"{name} must be a number from {low:g} to {high:g}, got {actual!r}")
