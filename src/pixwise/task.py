@@ -3,8 +3,8 @@
     picture ─▶ preprocess ─▶ (feeds, fit) ─▶ session.run ─▶ raw ─▶ postprocess(raw, fit) ─▶ Result
                              └─ rows of several pictures of equal shape run as one batch ─┘
 
-A task class declares its name, the type of its answer, its heads, and its options as fields. It writes `preprocess` (if it is
-not the card's recipe) and `postprocess`; everything about many pictures is here, once.
+A task class declares its name, the type of its answer, its heads, and its options as fields. It writes `preprocess` (if it
+is not the card's recipe) and `postprocess`; everything about many pictures is here, once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from pixwise.errors import CardError, OptionError, PixwiseError, ShapeError, nearest
 from pixwise.picture import Limits, Picture
-from pixwise.pixels import Fit, plan, prepare
+from pixwise.pixels import plan, prepare
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, ModelInfo, Result
 from pixwise.session import Session
@@ -100,9 +100,14 @@ class Task:
         """
         cls.check_option_names(options)
         card = load_card(model, cls.name, offline=offline)
-        cls(card=card, session=_NO_SESSION, **options)  # checks the options before the costly step
+        cls.check(card, options)
         session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
         return cls(card=card, session=session, **options)
+
+    @classmethod
+    def check(cls, card: Card, options: Mapping[str, Any]) -> None:
+        """Check card and options before the costly step of loading."""
+        cls(card=card, session=_NO_SESSION, **options)
 
     @classmethod
     def check_option_names(cls, options: Mapping[str, Any]) -> None:

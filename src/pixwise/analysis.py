@@ -1,0 +1,152 @@
+"""Many questions about one picture: opened and decoded once, each task with the best model that is on this machine.
+
+picture ─▶ for each task: fetched default, else built-in, else "skipped: pixwise models pull …" ─▶ Analysis
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from PIL import Image
+
+from pixwise import registry, store
+from pixwise.errors import OptionError, PixwiseError, nearest
+from pixwise.picture import Limits, Picture
+from pixwise.pool import Pool, shared_pool
+from pixwise.registry import Card
+from pixwise.results import ImageInfo, Result
+from pixwise.task_table import TASKS
+
+__all__ = ["Analysis", "Outcome", "analyze"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one task.
+
+    Attributes:
+        status: `ok`, `skipped` (no model on this machine) or `error`.
+        result: the answer; None unless ok.
+        message: why it was skipped or failed; for an answer of a built-in, how to get a better one.
+    """
+
+    status: Literal["ok", "skipped", "error"]
+    result: Result | None = None
+    message: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it: status, message, and the answer's own keys without the image, which is said once."""
+        answer = self.result.to_dict() if self.result is not None else {}
+        answer.pop("image", None)
+        return {"status": self.status, "message": self.message, **answer}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The answers to several questions about one picture, by task."""
+
+    schema: ClassVar[str] = "pixwise/analysis/1"
+
+    image: ImageInfo
+    results: Mapping[str, Outcome] = field(default_factory=dict)
+
+    def __getitem__(self, task: str) -> Result:
+        """The answer to one task.
+
+        Raises:
+            OptionError: the task was not asked, was skipped, or failed; the message says why.
+        """
+        outcome = self.results.get(task)
+        if outcome is None:
+            raise OptionError(f"task must be one that was asked, got {task!r}; {nearest(task, self.results)}")
+        if outcome.result is None:
+            raise OptionError(f"task {task!r} must have an answer, got {outcome.status}: {outcome.message}")
+        return outcome.result
+
+    def to_dict(self) -> dict[str, Any]:
+        """The analysis as JSON has it."""
+        results = {task: outcome.to_dict() for task, outcome in self.results.items()}
+        return {"schema": self.schema, "image": vars(self.image).copy(), "results": results}
+
+    def draw(self, picture: Any) -> Image.Image:
+        """All answers drawn into the picture, one over the other."""
+        from pixwise.draw import draw_into
+
+        canvas = Picture.open(picture).image().copy()
+        for outcome in self.results.values():
+            if outcome.result is not None:
+                draw_into(outcome.result, canvas)
+        return canvas
+
+
+def analyze(
+    source: Any,
+    tasks: Sequence[str] | None = None,
+    *,
+    pull: bool = False,
+    device: str = "auto",
+    threads: int = 0,
+    offline: bool | None = None,
+    accept_licence: Sequence[str] = (),
+    exact: bool = False,
+    limits: Limits = Limits(),  # noqa: B008 (frozen)
+    allow_urls: bool = False,
+    pool: Pool | None = None,
+) -> Analysis:
+    """Ask many questions about one picture.
+
+    Args:
+        source: anything `Picture.open` takes.
+        tasks: names; all when None.
+        pull: fetch default models that are not on this machine.
+        device, threads, offline, accept_licence: as in `Task.load`.
+        exact, limits, allow_urls: as in `Task` and `Picture.open`.
+        pool: where loaded models are kept; the process's own when None.
+
+    Raises:
+        OptionError: a task's name is misspelt.
+        PictureError, SourceError, LimitError: the picture cannot be read. A task that fails is told in its outcome.
+    """
+    asked = list(TASKS) if tasks is None else list(tasks)
+    for task in asked:
+        if task not in TASKS:
+            raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
+    pool = pool or shared_pool()
+    picture = Picture.open(source, limits=limits, allow_urls=allow_urls)
+    picture.image()  # a broken picture fails here, once, not in every task
+    load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence, "exact": exact}
+    results = {task: _ask(pool, task, picture, pull, load) for task in asked}
+    info = ImageInfo(picture.source, picture.width, picture.height, picture.sha256)
+    return Analysis(image=info, results=results)
+
+
+def _ask(pool: Pool, task: str, picture: Picture, pull: bool, load: Mapping[str, Any]) -> Outcome:
+    try:
+        card, message = choose_card(task, pull=pull)
+        if card is None:
+            return Outcome(status="skipped", message=message)
+        return Outcome(status="ok", result=pool.task(task, card.id, **load)(picture), message=message)
+    except PixwiseError as error:
+        return Outcome(status="error", message=str(error))
+
+
+def choose_card(task: str, *, pull: bool = False) -> tuple[Card | None, str]:
+    """The best model for a task on this machine, and what to say about it.
+
+    Args:
+        task: its name.
+        pull: fetched models count as present.
+
+    Returns:
+        The fetched default where its files are on disk, else the built-in, else None; and a line that names the
+        `models pull` command when a fetched model would answer better.
+    """
+    fetched, builtin = registry.default_card(task, "onnx"), registry.default_card(task, "builtin")
+    if fetched is not None and (pull or store.is_ready(fetched)):
+        return fetched, ""
+    advice = f"pixwise models pull {fetched.id}" if fetched is not None else ""
+    if builtin is not None:
+        return builtin, f"built-in; for {fetched.title or fetched.id}: {advice}" if fetched is not None else ""
+    return None, f"needs {advice}" if advice else f"no model answers {task!r}"

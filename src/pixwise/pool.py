@@ -1,0 +1,105 @@
+"""Loaded models, shared: one session per model, device and threads; least recently used goes first above a budget."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from pixwise.errors import OptionError
+from pixwise.registry import Card
+from pixwise.session import Session
+from pixwise.task import Task, load_card, load_model
+from pixwise.task_table import task_class
+
+__all__ = ["Pool", "shared_pool"]
+
+Key = tuple[Any, ...]
+
+
+class Pool:
+    """Keeps sessions of models that were used, within a budget of bytes.
+
+    A session that is dropped lives on until the last task that holds it is gone: nobody's work is cut off.
+
+    Attributes:
+        budget: bytes of model files to keep loaded.
+    """
+
+    def __init__(self, budget: int = 4 * 2**30):
+        self.budget = budget
+        self._sessions: OrderedDict[Key, Session] = OrderedDict()
+        self._loading: dict[Key, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def task(
+        self,
+        name: str,
+        model: str = "",
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        offline: bool | None = None,
+        accept_licence: Sequence[str] = (),
+        **options: Any,
+    ) -> Task:
+        """A task with a session from the pool; arguments as in `Task.load`."""
+        cls = task_class(name)
+        cls.check_option_names(options)
+        card = load_card(model, name, offline=offline)
+        cls.check(card, options)
+        session = self.session(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
+        return cls(card=card, session=session, **options)
+
+    def session(
+        self,
+        card: Card,
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        offline: bool | None = None,
+        accept_licence: Sequence[str] = (),
+    ) -> Session:
+        """The session of a card, loaded once however many ask at the same time."""
+        key = (card.id, card.revision, card.folder, card.files, device, threads)
+        with self._lock:
+            loading = self._loading.setdefault(key, threading.Lock())
+        with loading:
+            with self._lock:
+                if key in self._sessions:
+                    self._sessions.move_to_end(key)
+                    return self._sessions[key]
+            session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
+            with self._lock:
+                self._sessions[key] = session
+                self._drop_oldest()
+            return session
+
+    def _drop_oldest(self) -> None:
+        while len(self._sessions) > 1 and sum(session.bytes for session in self._sessions.values()) > self.budget:
+            self._sessions.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def clear(self) -> None:
+        """Forget all sessions."""
+        with self._lock:
+            self._sessions.clear()
+
+
+_SHARED: list[Pool] = []
+_SHARED_LOCK = threading.Lock()
+
+
+def shared_pool() -> Pool:
+    """The pool of the one-line functions; its budget is PIXWISE_POOL_BYTES, 4 GiB unless told otherwise."""
+    with _SHARED_LOCK:
+        if not _SHARED:
+            asked = os.environ.get("PIXWISE_POOL_BYTES", str(4 * 2**30))
+            if not asked.isdecimal():
+                raise OptionError(f"PIXWISE_POOL_BYTES must be a number of bytes, got {asked!r}; unset it or mend it")
+            _SHARED.append(Pool(int(asked)))
+        return _SHARED[0]

@@ -1,0 +1,43 @@
+"""The tasks: name → where its class lives and one line of help. Light to import: the command line's help reads it."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from pixwise.errors import OptionError, nearest
+
+if TYPE_CHECKING:
+    from pixwise.task import Task
+
+__all__ = ["TASKS", "TaskEntry", "task_class"]
+
+
+class TaskEntry(NamedTuple):
+    """Home of a task."""
+
+    module: str
+    class_name: str
+    help: str
+
+
+TASKS: dict[str, TaskEntry] = {
+    "detect": TaskEntry("pixwise.tasks.detect", "Detector", "Find objects: boxes with labels."),
+    "faces": TaskEntry("pixwise.tasks.faces", "FaceDetector", "Find faces with five landmarks."),
+    "classify": TaskEntry("pixwise.tasks.classify", "Classifier", "Say what the whole picture shows."),
+    "ocr": TaskEntry("pixwise.tasks.ocr", "TextReader", "Read printed text."),
+    "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),
+    "quality": TaskEntry("pixwise.tasks.quality", "QualityMeter", "Measure sharpness, exposure, noise and colours."),
+}
+
+
+def task_class(name: str) -> type[Task]:
+    """The class of a task; its file is imported now.
+
+    Raises:
+        OptionError: no such task; the message names those that look like it.
+    """
+    if name not in TASKS:
+        raise OptionError(f"task must be known, got {name!r}; {nearest(name, TASKS)}")
+    entry = TASKS[name]
+    return getattr(importlib.import_module(entry.module), entry.class_name)
