@@ -153,6 +153,10 @@ class OnnxSession:
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
         return self._inputs[part]
 
+    def opened(self, part: str = "model") -> Any:
+        """The onnxruntime session of a part, for a library that wants to run it by itself."""
+        return self._sessions[part]
+
     def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
         wanted = self._inputs[part]
         missing = {tensor.name for tensor in wanted} - set(feeds)

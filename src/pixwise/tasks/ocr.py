@@ -1,0 +1,75 @@
+"""What a picture says: lines of printed text.
+
+    picture → (H, W, 3) → PP-OCR → quads, texts, scores → reading order → TextLines
+
+Heads:
+    lines   quads, texts and scores as the session gives them
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pixwise.pixels import Fit
+from pixwise.results import TextLines
+from pixwise.task import Task, check_range
+
+__all__ = ["TextReader"]
+
+Raw = Mapping[str, np.ndarray]
+
+
+def decode_lines(raw: Raw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The lines that are there.
+
+    Args:
+        raw: `quads` (1, K, 4, 2), `texts` (1, K), `scores` (1, K), -1 for rows that are not there.
+
+    Returns:
+        (N, 4, 2) quads in tensor pixels, (N,) texts, (N,) scores.
+    """
+    there = (raw["scores"][0] >= 0) & (np.char.strip(raw["texts"][0]) != "")
+    return raw["quads"][0][there].reshape(-1, 4, 2), raw["texts"][0][there], raw["scores"][0][there]
+
+
+def reading_order(quads: np.ndarray) -> np.ndarray:
+    """Top to bottom, left to right.
+
+    Args:
+        quads: (N, 4, 2).
+
+    Returns:
+        (N,) indices.
+    """
+    return np.lexsort([quads[:, 0, 0], quads[:, 0, 1]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextReader(Task):
+    """Read printed text.
+
+    Attributes:
+        min_score: lines that were read with less certainty are dropped.
+    """
+
+    name: ClassVar[str] = "ocr"
+    result_type: ClassVar[type] = TextLines
+    heads: ClassVar[Mapping[str, Any]] = {"lines": decode_lines}
+
+    min_score: float = 0.5
+
+    def check_options(self) -> None:
+        check_range("min_score", self.min_score, 0, 1)
+
+    def postprocess(self, raw: Raw, fit: Fit) -> TextLines:
+        quads, texts, scores = self.heads[self.card.head](raw)
+        sure = scores >= self.min_score
+        quads, texts, scores = quads[sure], texts[sure], scores[sure]
+        quads = fit.points_to_picture(quads)
+        order = reading_order(quads)
+        boxes = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
+        return TextLines(texts=texts[order], scores=scores[order], quads=quads[order], boxes=boxes[order])
