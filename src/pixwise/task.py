@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 
-from pixwise.errors import CardError, OptionError, PixwiseError, ShapeError, nearest
+from pixwise.errors import CardError, OptionError, ShapeError, nearest
 from pixwise.picture import Limits, Picture
 from pixwise.pixels import plan, prepare
 from pixwise.registry import Card
@@ -171,7 +171,7 @@ class Task:
             opened = time.perf_counter()
             feeds, fit = self.preprocess(picture)
             ended = time.perf_counter()
-        except (PixwiseError, OSError, MemoryError) as error:
+        except Exception as error:  # whatever it is, it is this item's own
             return error
         info = ImageInfo(picture.source, picture.width, picture.height, picture.sha256)
         return _Item(feeds, fit, info, {"open": 1e3 * (opened - started), "preprocess": 1e3 * (ended - opened)})
@@ -189,7 +189,7 @@ class Task:
             started = time.perf_counter()
             raws = self._run_batch(items)
             spent = 1e3 * (time.perf_counter() - started) / len(items)
-        except (PixwiseError, OSError, MemoryError) as error:
+        except Exception as error:
             return [error] if len(items) == 1 else [answer for item in items for answer in self._run([item])]
         return [self._answer(item, raw, spent) for item, raw in zip(items, raws, strict=True)]
 
@@ -221,7 +221,7 @@ class Task:
         started = time.perf_counter()
         try:
             result = self.postprocess(raw, item.fit)
-        except PixwiseError as error:
+        except Exception as error:
             return error
         timings = {**item.timings, "model": spent, "postprocess": 1e3 * (time.perf_counter() - started)}
         model = ModelInfo(self.card.id, self.card.revision, self.card.precision, self.card.licence)

@@ -1,0 +1,121 @@
+"""Pixwise and `transformers`, side by side: JPEG bytes in, answer out, the same weights, equal threads.
+
+    python bench/compare.py [--models convnext-tiny,rtdetr-r18,dfine-s] [--rounds 15] [--threads N] [--folder DIR]
+
+Prints, for a 0.3- and a 12-megapixel photo-like JPEG, single and as a batch of 8: the median of each way, the ratio, and how
+far the answers are apart. `fast` is Pixwise's default (a scaled JPEG decode where the model sees no more), `exact` decodes all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pictures import SIZES, jpeg
+from side_by_side import Way, medians
+
+TASKS = {"convnext-tiny": "classify", "rtdetr-r18": "detect", "dfine-s": "detect"}
+PIPELINES = {"classify": "image-classification", "detect": "object-detection"}
+Rows = list[list[tuple]]
+
+
+def transformers_way(folder: str, task: str, threads: int) -> Callable[[list[bytes]], Rows]:
+    """`transformers.pipeline`, float32, no gradients, torch's threads set."""
+    import torch
+    import transformers
+    from PIL import Image
+
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(threads)
+    pipe = transformers.pipeline(PIPELINES[task], model=folder, device="cpu")
+    options = {"top_k": 5} if task == "classify" else {"threshold": 0.4}
+
+    def run(jpegs: list[bytes]) -> Rows:
+        images = [Image.open(io.BytesIO(data)) for data in jpegs]
+        with torch.inference_mode():
+            answers = pipe(images if len(images) > 1 else images[0], batch_size=len(images), **options)
+        answers = answers if isinstance(answers[0], list) else [answers]
+        return [[(row["label"], row["score"], *row.get("box", {}).values()) for row in answer] for answer in answers]
+
+    return run
+
+
+def pixwise_way(folder: str, task: str, threads: int, exact: bool) -> Callable[[list[bytes]], Rows]:
+    """Pixwise with the same folder."""
+    from pixwise.task_table import task_class
+
+    options = {"top": 5} if task == "classify" else {"min_score": 0.4}
+    asked = task_class(task).load(folder, device="cpu", threads=threads, exact=exact, **options)
+
+    def run(jpegs: list[bytes]) -> Rows:
+        from dataclasses import replace
+
+        several = replace(asked, batch=len(jpegs))
+        return [
+            [(row.label, float(row.score), *map(float, getattr(row, "box", ()))) for row in answer]
+            for answer in several(jpegs)
+        ]
+
+    return run
+
+
+def apart(ours: Rows, theirs: Rows) -> str:
+    """How far two answers are apart: rows that match by label and rank of score, and the largest difference of scores."""
+    pairs = [(a, b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=False)]
+    same = sum(a[0] == b[0] for a, b in pairs)
+    counts = f"{sum(map(len, ours))}/{sum(map(len, theirs))} rows"
+    return f"{counts}, {same} same label, scores within {max((abs(a[1] - b[1]) for a, b in pairs), default=0):.1e}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default=",".join(TASKS))
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pixwise-bench")
+    parser.add_argument("--sizes", default=",".join(SIZES))
+    args = parser.parse_args()
+    print(
+        f"{'model':14} {'picture':8} {'batch':>5} {'transformers':>13} {'exact':>9} {'fast':>9} {'x exact':>8} {'x fast':>7}  answers"
+    )
+    for name in args.models.split(","):
+        compare(name, args)
+
+
+def compare(name: str, args: argparse.Namespace) -> None:
+    """Measure one model on all pictures."""
+    from full_size import build
+
+    folder, task = str(build(name, args.folder)), TASKS[name]
+    ways = [
+        Way("transformers", transformers_way, folder, task, args.threads),
+        Way("exact", pixwise_way, folder, task, args.threads, True),
+        Way("fast", pixwise_way, folder, task, args.threads, False),
+    ]
+    for size in args.sizes.split(","):
+        for batch in (1, 8):
+            job = [jpeg(size, args.folder, seed) for seed in range(batch)]
+            rounds = max(3, args.rounds // batch)
+            times, answers = medians(ways, job, rounds)
+            report(name, size, batch, times, answers)
+    for way in ways:
+        way.close()
+
+
+def report(name: str, size: str, batch: int, times: dict[str, float], answers: dict[str, Any]) -> None:
+    """One row of the table; times are per picture."""
+    theirs, exact, fast = (1e3 * times[way] / batch for way in ("transformers", "exact", "fast"))
+    print(
+        f"{name:14} {size:8} {batch:5} {theirs:10.1f} ms {exact:6.1f} ms {fast:6.1f} ms {theirs / exact:8.2f} {theirs / fast:7.2f}"
+        f"  exact: {apart(answers['exact'], answers['transformers'])}; fast: {apart(answers['fast'], answers['transformers'])}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Full-size models with random weights, as folders in Hugging Face form: the same file for both sides of a measurement.
+
+    python bench/full_size.py FOLDER          builds convnext-tiny, rtdetr-r18 and dfine-s below FOLDER
+
+Speed does not depend on the weights; answers do, so the last layers are scaled until scores differ from one another.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import transformers
+from torch import nn
+
+IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
+
+
+def convnext_tiny() -> tuple[nn.Module, dict, tuple[int, int]]:
+    """ConvNeXt-tiny, 224 (Liu et al. 2022); the processor resizes to 256 and crops."""
+    config = transformers.ConvNextConfig(num_labels=1000)
+    model = transformers.ConvNextForImageClassification(config)
+    processor = transformers.ConvNextImageProcessorPil(size={"shortest_edge": 224}, crop_pct=0.875, **IMAGENET)
+    with torch.no_grad():
+        model.classifier.weight.mul_(20)
+        for name, scale in model.named_parameters():
+            if "layer_scale" in name:
+                scale.fill_(0.5)
+    return model, processor, (224, 224)
+
+
+def rtdetr_r18() -> tuple[nn.Module, dict, tuple[int, int]]:
+    """RT-DETR with ResNet-18 (Zhao et al. 2023), by the figures of the published r18vd configuration."""
+    backbone = transformers.RTDetrResNetConfig(
+        embedding_size=64,
+        hidden_sizes=[64, 128, 256, 512],
+        depths=[2, 2, 2, 2],
+        layer_type="basic",
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    config = transformers.RTDetrConfig(
+        backbone_config=backbone,
+        encoder_in_channels=[128, 256, 512],
+        hidden_expansion=0.5,
+        decoder_layers=3,
+        num_labels=80,
+    )
+    model = transformers.RTDetrForObjectDetection(config)
+    return liven_detector(model), transformers.RTDetrImageProcessorPil(), (640, 640)
+
+
+def dfine_s() -> tuple[nn.Module, dict, tuple[int, int]]:
+    """D-FINE-S (Peng et al. 2024), by the figures of the published small configuration."""
+    backbone = transformers.HGNetV2Config(
+        stem_channels=[3, 16, 16],
+        hidden_sizes=[64, 256, 512, 1024],
+        stage_in_channels=[16, 64, 256, 512],
+        stage_mid_channels=[16, 32, 64, 128],
+        stage_out_channels=[64, 256, 512, 1024],
+        stage_num_blocks=[1, 1, 2, 1],
+        stage_downsample=[False, True, True, True],
+        stage_light_block=[False, False, True, True],
+        stage_kernel_size=[3, 3, 5, 5],
+        stage_numb_of_layers=[3, 3, 3, 3],
+        use_learnable_affine_block=True,
+        out_features=["stage2", "stage3", "stage4"],
+    )
+    config = transformers.DFineConfig(
+        backbone_config=backbone,
+        encoder_in_channels=[256, 512, 1024],
+        hidden_expansion=0.5,
+        depth_mult=0.34,
+        decoder_layers=3,
+        num_labels=80,
+    )
+    model = transformers.DFineForObjectDetection(config)
+    return liven_detector(model), transformers.RTDetrImageProcessorPil(), (640, 640)
+
+
+def liven_detector(model: nn.Module) -> nn.Module:
+    """Give BatchNorm statistics and heads that make the queries differ; freshly made, all their scores tie."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, part in model.named_modules():
+            if isinstance(part, nn.BatchNorm2d) or hasattr(part, "running_var"):
+                part.running_mean.normal_(0, 0.1)
+                part.running_var.uniform_(0.5, 1.5)
+            if isinstance(part, nn.Linear) and ("class_embed" in name or "score_head" in name):
+                nn.init.normal_(part.weight, std=0.2)
+                nn.init.constant_(part.bias, -4)
+    return model
+
+
+MODELS: dict[str, Callable] = {"convnext-tiny": convnext_tiny, "rtdetr-r18": rtdetr_r18, "dfine-s": dfine_s}
+
+
+class Outputs(nn.Module):
+    """Pixels in, a plain tuple out: what the exporter wants."""
+
+    def __init__(self, model: nn.Module, names: list[str]):
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple:
+        out = self.model(pixel_values)
+        return tuple(getattr(out, name) for name in self.names)
+
+
+def build(name: str, root: Path) -> Path:
+    """Write one model below `root` unless it is there; returns its folder."""
+    folder = root / name
+    if (folder / "done").exists():
+        return folder
+    torch.manual_seed(0)
+    model, processor, size_hw = MODELS[name]()
+    model.eval()
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    export(model, folder / "onnx" / "model.onnx", size_hw)
+    (folder / "done").write_text(json.dumps({"transformers": transformers.__version__}))
+    return folder
+
+
+def export(model: nn.Module, path: Path, size_hw: tuple[int, int]) -> None:
+    """Export with a dynamic batch."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = ["logits", "pred_boxes"] if "ObjectDetection" in type(model).__name__ else ["logits"]
+    pixels = torch.randn(2, 3, *size_hw)
+    dynamo = names == ["logits"]  # dynamo fixes the batch of RT-DETR and breaks on D-FINE (torch 2.13)
+    options = (
+        {"dynamo": True, "opset_version": 18, "dynamic_shapes": ({0: torch.export.Dim("batch", min=1, max=64)},)}
+        if dynamo
+        else {"dynamo": False, "opset_version": 17, "dynamic_axes": {n: {0: "batch"} for n in ["pixel_values", *names]}}
+    )
+    torch.onnx.export(
+        Outputs(model, names).eval(),
+        (pixels,),
+        str(path),
+        input_names=["pixel_values"],
+        output_names=names,
+        external_data=False,
+        **options,
+    )
+
+
+if __name__ == "__main__":
+    for each in MODELS:
+        print(build(each, Path(sys.argv[1])))

@@ -1,0 +1,127 @@
+"""One picture, many pictures: what every task inherits."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from pixwise.errors import CardError, OptionError, PictureError, ShapeError
+from pixwise.pixels import Recipe
+from pixwise.registry import Card
+from pixwise.results import Classes
+from pixwise.session import FakeSession
+from pixwise.task import Task, check_range
+
+CARD = Card(id="mean", task="mean", head="mean", recipe=Recipe(resize="none", scale=1.0), batch=4, licence="MIT")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanTask(Task):
+    """Answers with the mean grey of the picture, as its fake session computes it."""
+
+    name: ClassVar[str] = "mean"
+    result_type: ClassVar[type] = Classes
+    heads: ClassVar[dict] = {"mean": None}
+    plus: float = 0.0
+
+    def check_options(self):
+        check_range("plus", self.plus, 0, 9)
+
+    def postprocess(self, raw, fit):
+        return Classes(labels=["grey"], label_ids=[0], scores=[raw["mean"][0] + self.plus])
+
+
+def mean(feeds):
+    return {"mean": feeds["image"].mean(axis=(1, 2, 3))}
+
+
+def grey(level, size=(4, 6)):
+    return np.full((*size, 3), level, np.uint8)
+
+
+@pytest.fixture
+def task():
+    return MeanTask(card=CARD, session=FakeSession(mean))
+
+
+def test_one_source_gives_one_answer(task):
+    answer = task(grey(7))
+    assert answer.scores[0] == 7
+    assert (answer.model.id, answer.model.licence) == ("mean", "MIT")
+    assert (answer.image.width, answer.image.height) == (6, 4)
+    assert set(answer.timings_ms) == {"open", "preprocess", "model", "postprocess"}
+
+
+def test_a_list_gives_a_list_in_order_whatever_the_sizes(task):
+    levels = [3, 9, 27, 81, 243, 1]
+    answers = task([grey(level, (4, 6) if level % 2 else (5, 5)) for level in levels])
+    assert [float(answer.scores[0]) for answer in answers] == levels
+
+
+def test_pictures_of_equal_shape_run_as_one_batch(task):
+    task([grey(level) for level in range(6)])
+    assert [len(feeds["image"]) for feeds in task.session.fed] == [4, 2]
+
+
+def test_a_bad_item_gives_its_error_in_its_place(task):
+    answers = task([grey(1), b"no picture", grey(2)], on_error="return")
+    assert isinstance(answers[1], PictureError)
+    assert [answers[0].scores[0], answers[2].scores[0]] == [1, 2]
+
+
+def test_a_bad_item_raises_unless_told_otherwise(task):
+    with pytest.raises(PictureError):
+        task([grey(1), b"no picture"])
+
+
+def test_when_a_batch_fails_only_the_culprit_fails():
+    def fussy(feeds):
+        if (feeds["image"] == 13).any():
+            raise ShapeError("thirteen")
+        return mean(feeds)
+
+    answers = MeanTask(card=CARD, session=FakeSession(fussy))(
+        [grey(level) for level in (12, 13, 14)], on_error="return"
+    )
+    assert isinstance(answers[1], ShapeError)
+    assert [answers[0].scores[0], answers[2].scores[0]] == [12, 14]
+
+
+def test_an_output_without_a_batch_axis_is_told(task):
+    broken = replace(task, session=FakeSession(lambda feeds: {"mean": np.zeros(7)}))
+    with pytest.raises(ShapeError, match=r"output 'mean' must have 1 rows, got shape \(7,\)"):
+        broken(grey(1))
+
+
+def test_a_changed_copy_shares_the_session(task):
+    other = replace(task, plus=2.0)
+    assert other.session is task.session
+    assert other(grey(1)).scores[0] == 3
+
+
+def test_options_out_of_range_are_refused(task):
+    with pytest.raises(OptionError, match="plus must be a number from 0 to 9, got 10"):
+        replace(task, plus=10)
+
+
+def test_a_misspelt_option_names_the_right_one():
+    with pytest.raises(OptionError, match="option of mean must be known, got 'pluss'; did you mean 'plus'"):
+        MeanTask.load(pluss=1)
+
+
+def test_a_card_of_another_task_is_refused():
+    with pytest.raises(CardError, match="must answer 'mean', got one for 'detect'"):
+        MeanTask(card=replace(CARD, task="detect"), session=FakeSession(mean))
+
+
+def test_an_unknown_head_is_refused():
+    with pytest.raises(CardError, match="head must be one of mean, got 'median'"):
+        MeanTask(card=replace(CARD, head="median"), session=FakeSession(mean))
+
+
+def test_a_stream_holds_one_batch_at_a_time(task):
+    taken = []
+    sources = (taken.append(level) or grey(level) for level in range(100))
+    next(task.stream(sources))
+    assert len(taken) == 4
