@@ -1,0 +1,307 @@
+"""What all answers share: parallel arrays of declared shapes, rows, selection, JSON and back, a table for notebooks.
+
+A kind of answer is a frozen dataclass of `column(...)` fields (one value per row) and `value(...)` fields (one per
+picture); `results.py` declares them, this file makes them work. Others' results subclass `Result` in the same way.
+"""
+
+from __future__ import annotations
+
+import html
+from collections import namedtuple
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from pixwise.errors import OptionError, ShapeError, check_shape
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from pixwise.picture import Picture
+
+__all__ = ["ImageInfo", "ModelInfo", "Result", "column", "columns", "schema_id", "value", "values"]
+
+_NOTEBOOK_ROWS = 50
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """The picture that was asked about: name, upright size in pixels, SHA-256 of the file (empty for an array)."""
+
+    source: str = ""
+    width: int = 0
+    height: int = 0
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The model that answered: card id, revision, precision, SPDX licence."""
+
+    id: str = ""
+    revision: str = ""
+    precision: str = ""
+    licence: str = ""
+
+
+def column(json: str, dtype: type, *shape: int, doc: str, missing: bool = False) -> Any:
+    """Declare a field with one value per row.
+
+    Args:
+        json: its name in JSON and in row tuples.
+        dtype: `str`, or a numpy type.
+        shape: of one row's value; none for a scalar.
+        doc: meaning and unit; goes into the JSON schema.
+        missing: NaN is allowed and says "not known" (null in JSON).
+    """
+    return field(metadata={"json": json, "dtype": dtype, "shape": shape, "doc": doc, "missing": missing})
+
+
+def value(dtype: type, doc: str) -> Any:
+    """Declare a field with one value per picture: `str`, `int` or `float`."""
+    return field(metadata={"dtype": dtype, "doc": doc})
+
+
+@cache
+def columns(cls: type[Result]) -> tuple[Field, ...]:
+    """The per-row fields of a result class."""
+    return tuple(spec for spec in fields(cls) if "json" in spec.metadata)
+
+
+@cache
+def values(cls: type[Result]) -> tuple[Field, ...]:
+    """The per-picture fields of a result class."""
+    return tuple(spec for spec in fields(cls) if "dtype" in spec.metadata and "json" not in spec.metadata)
+
+
+def schema_id(cls: type[Result]) -> str:
+    """Name and version of the JSON form: `pixwise/detections/1`."""
+    return f"pixwise/{cls.values_key or cls.rows_key}/1"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Result:
+    """What all answers share.
+
+    Two results are equal when picture, model and every value are equal (NaN equals NaN); timings do not count.
+
+    Attributes:
+        image: the picture that was asked about.
+        model: the model that answered.
+        timings_ms: step → milliseconds.
+    """
+
+    rows_key: ClassVar[str] = "rows"  # name of the list of rows in JSON
+    values_key: ClassVar[str] = ""  # name of the object of per-picture values in JSON
+
+    image: ImageInfo = ImageInfo()
+    model: ModelInfo = ModelInfo()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for spec in columns(type(self)):
+            stored = _checked(f"{type(self).__name__}.{spec.name}", spec, getattr(self, spec.name))
+            object.__setattr__(self, spec.name, stored)
+        for spec in values(type(self)):
+            stored = _checked_value(f"{type(self).__name__}.{spec.name}", spec, getattr(self, spec.name))
+            object.__setattr__(self, spec.name, stored)
+        lengths = {spec.name: len(getattr(self, spec.name)) for spec in columns(type(self))}
+        if len(set(lengths.values())) > 1:
+            sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise ShapeError(f"{type(self).__name__} must have as many of each, got {sizes}; give one per row")
+
+    @classmethod
+    def empty(cls, **given: Any) -> Self:
+        """The answer "nothing": no rows; values that are not given are 0 or empty."""
+        zero = {spec.name: spec.metadata["dtype"]() for spec in values(cls)}
+        return cls(**{**{spec.name: () for spec in columns(cls)}, **zero, **given})
+
+    def __len__(self) -> int:
+        first = columns(type(self))
+        return len(getattr(self, first[0].name)) if first else 0
+
+    def __bool__(self) -> bool:
+        return True  # an empty answer is still an answer; ask len()
+
+    def __getitem__(self, index: int) -> Any:
+        """Row `index` as a named tuple: `detections[0].label`."""
+        return _row_type(type(self))(*(getattr(self, spec.name)[index] for spec in columns(type(self))))
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[index] for index in range(len(self)))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        names = ["image", "model", *(spec.name for spec in (*columns(type(self)), *values(type(self))))]
+        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+
+    __hash__ = None  # type: ignore[assignment]  # like the arrays it is made of
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, stored in state.items():
+            if isinstance(stored, np.ndarray):
+                stored.setflags(write=False)  # pickle and deepcopy give writable arrays
+            object.__setattr__(self, name, stored)
+
+    def select(self, which: npt.ArrayLike) -> Self:
+        """Keep some rows.
+
+        Args:
+            which: (K,) indices in the wanted order, or (N,) booleans.
+
+        Raises:
+            ShapeError: an index is out of range, or there are not as many booleans as rows.
+        """
+        indices = np.asarray(which)
+        if indices.dtype == bool:
+            check_shape("booleans of select", indices, (len(self),))
+            indices = np.flatnonzero(indices)
+        indices = indices.astype(np.int64).reshape(-1)
+        if len(indices) and not -len(self) <= indices.min() <= indices.max() < len(self):
+            raise ShapeError(f"indices of select must be below {len(self)}, got {indices.tolist()}; ask len() first")
+        return replace(self, **{spec.name: _taken(getattr(self, spec.name), indices) for spec in columns(type(self))})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON has it: plain numbers (4 decimals), strings, lists; NaN is null."""
+        specs = columns(type(self))
+        out: dict[str, Any] = {
+            "schema": schema_id(type(self)),
+            "image": vars(self.image).copy(),
+            "model": vars(self.model).copy(),
+            "timings_ms": {step: round(float(ms), 2) for step, ms in self.timings_ms.items()},
+        }
+        if self.values_key:
+            out[self.values_key] = {spec.name: _plain(getattr(self, spec.name)) for spec in values(type(self))}
+        lists = [_plain(getattr(self, spec.name)) for spec in specs]
+        out[self.rows_key] = [
+            dict(zip([spec.metadata["json"] for spec in specs], row, strict=True)) for row in zip(*lists, strict=True)
+        ]
+        return out
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> Self:
+        """Read back what `to_dict` gave, from JSON or a line of JSONL.
+
+        Args:
+            document: keys that are not known are passed over; `image`, `model` and `timings_ms` may be left out.
+
+        Raises:
+            OptionError: the document is of another kind.
+            ShapeError: a key is missing, or a value is not as declared.
+        """
+        schema = document.get("schema")
+        if schema != schema_id(cls):
+            raise OptionError(f"document must have schema {schema_id(cls)!r}, got {schema!r}; use result_from_dict")
+        try:
+            rows = document[cls.rows_key]
+            read = {spec.name: [row[spec.metadata["json"]] for row in rows] for spec in columns(cls)}
+            read |= {spec.name: document[cls.values_key][spec.name] for spec in values(cls)}
+        except KeyError as error:
+            raise ShapeError(f"document of {schema} must have key {error}, got none; mend the document") from error
+        return cls(
+            image=ImageInfo(**document.get("image", {})),
+            model=ModelInfo(**document.get("model", {})),
+            timings_ms=dict(document.get("timings_ms", {})),
+            **read,
+        )
+
+    def draw(self, picture: Picture | Any) -> Image.Image:
+        """Draw the answer into the picture; a Pillow image comes back, which notebooks show."""
+        from pixwise.draw import draw
+
+        return draw(picture, self)
+
+    def __repr__(self) -> str:
+        place, model = self.image.source or "a picture", self.model.id or "?"
+        return f"<{type(self).__name__} {len(self)} {self.rows_key} in {place} by {model}>"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks; `result.draw(picture)` shows the picture."""
+        head = "".join(f"<th>{html.escape(spec.metadata['json'])}</th>" for spec in columns(type(self)))
+        shown = [self[index] for index in range(min(len(self), _NOTEBOOK_ROWS))]
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_brief(cell))}</td>" for cell in row) + "</tr>" for row in shown
+        )
+        facts = [f"{spec.name}: {_brief(getattr(self, spec.name))}" for spec in values(type(self))]
+        facts += [f"… and {len(self) - _NOTEBOOK_ROWS} more"] if len(self) > _NOTEBOOK_ROWS else []
+        lines = "".join(f"<div>{html.escape(line)}</div>" for line in (repr(self), *facts))
+        return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@cache
+def _row_type(cls: type[Result]) -> type:
+    return namedtuple(f"{cls.__name__}Row", [spec.metadata["json"] for spec in columns(cls)])
+
+
+def _checked(name: str, spec: Field, given: Any) -> Any:
+    """A column as it is kept: a tuple of strings, or a read-only array of its own."""
+    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
+    if dtype is str:
+        if isinstance(given, str):
+            raise ShapeError(f"{name} must be a list of strings, got the string {given!r}; put it into a list")
+        return tuple(map(str, given))
+    try:
+        stored = np.array(given, np.float64 if _holds_none(given) else None)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(
+            f"{name} must be numbers of shape {('N', *shape)}, got {type(given).__name__}: {error}"
+        ) from error
+    if stored.shape == (0,):
+        stored = stored.reshape(0, *shape)  # () and [] are no rows of any shape
+    check_shape(name, stored, ("N", *shape))
+    kinds = "iub" if issubclass(dtype, np.integer) else "iubf"
+    if stored.size and stored.dtype.kind not in kinds:
+        raise ShapeError(f"{name} must be {np.dtype(dtype)}, got {stored.dtype}; convert it before")
+    if not (spec.metadata["missing"] or stored.dtype.kind in "iub" or np.isfinite(stored).all()):
+        raise ShapeError(f"{name} must be finite, got NaN or infinity; drop those rows before")
+    stored = stored.astype(dtype, copy=False)
+    stored.setflags(write=False)
+    return stored
+
+
+def _holds_none(given: Any) -> bool:
+    """JSON's null stands for NaN, at any depth of the lists."""
+    if isinstance(given, list | tuple):
+        return any(map(_holds_none, given))
+    return given is None
+
+
+def _checked_value(name: str, spec: Field, given: Any) -> Any:
+    dtype = spec.metadata["dtype"]
+    try:
+        stored = dtype(given)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{name} must be {dtype.__name__}, got {given!r}; convert it before") from error
+    if dtype is float and not np.isfinite(stored):
+        raise ShapeError(f"{name} must be finite, got {stored}; say 0 where nothing can be measured")
+    return stored
+
+
+def _taken(stored: Any, indices: npt.NDArray[np.int64]) -> Any:
+    return tuple(stored[i] for i in indices) if isinstance(stored, tuple) else stored[indices]
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+    return a == b
+
+
+def _plain(thing: Any) -> Any:
+    """Numbers as JSON has them: floats at 4 decimals, NaN as null."""
+    if isinstance(thing, np.ndarray | list | tuple):
+        return [_plain(item) for item in (thing.tolist() if isinstance(thing, np.ndarray) else thing)]
+    if isinstance(thing, float):
+        return round(thing, 4) if np.isfinite(thing) else None
+    return thing
+
+
+def _brief(thing: Any) -> str:
+    if isinstance(thing, np.ndarray):
+        return " ".join(_brief(item) for item in thing.reshape(-1).tolist())
+    return f"{thing:.2f}" if isinstance(thing, float | np.floating) else str(thing)
