@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Size of a fresh virtual environment with the core of Pixwise, in MB (10^6 bytes), and its largest packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+python3 -m venv "$folder/venv"
+"$folder/venv/bin/pip" install --quiet .
+du -s --block-size=1MB "$folder/venv" | cut -f1
+du -s --block-size=1MB "$folder"/venv/lib/python*/site-packages/* | sort -rn | head -8

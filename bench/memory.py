@@ -1,0 +1,45 @@
+"""Memory of one process over a thousand pictures: flat after the first fifty, or something leaks.
+
+    python bench/memory.py [--pictures 1000] [--task detect] [--model FOLDER]
+
+Without a model the built-ins answer. Pictures are photo-like JPEGs of changing sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import psutil
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from photos import photo_like
+
+from pixwise.task_table import task_class
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=1000)
+    parser.add_argument("--task", default="quality")
+    parser.add_argument("--model", default="")
+    args = parser.parse_args()
+    jpegs = []
+    for seed, (height, width) in enumerate([(480, 640), (600, 800), (1080, 1920), (768, 1024), (2000, 3000)]):
+        buffer = io.BytesIO()
+        Image.fromarray(photo_like(height, width, seed)).save(buffer, "JPEG", quality=88)
+        jpegs.append(buffer.getvalue())
+    task, process, resident = task_class(args.task).load(args.model), psutil.Process(), []
+    for number, _ in enumerate(task.stream(jpegs[number % len(jpegs)] for number in range(args.pictures)), 1):
+        resident.append(process.memory_info().rss / 2**20)
+        if number in (1, 10, 50, 100) or number % 250 == 0:
+            print(f"after {number:5} pictures {resident[-1]:8.1f} MB", flush=True)
+    early, late = max(resident[:50]), max(resident[50:])
+    print(f"highest in the first 50: {early:.1f} MB, later: {late:.1f} MB, growth {late - early:+.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What the models of each head might say: arrays of the right shapes, made from the pixels that came in."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from pixwise.builtin import load_builtin
+from pixwise.registry import Card
+from pixwise.session import FakeSession, Tensor
+
+
+def fake_session(card: Card, *, nothing: bool = False):
+    """A built-in's own session, or a fake one whose answer depends on each row of pixels (or says "nothing there")."""
+    if card.runtime == "builtin":
+        return load_builtin(card, threads=1)
+    layout = (-1, 3, -1, -1) if card.recipe.layout == "CHW" else (-1, -1, -1, 3)
+    inputs = [Tensor(card.input_name or "image", layout, card.recipe.dtype)]
+    if card.options.get("pixel_mask"):
+        inputs.append(Tensor("pixel_mask", (-1, 64, 64), "int64"))
+
+    def answer(feeds):
+        rows = [HEADS[card.head](card, pixels, nothing) for pixels in feeds[inputs[0].name]]
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+    return FakeSession(answer, tuple(inputs))
+
+
+def _random(pixels: np.ndarray) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(np.ascontiguousarray(pixels).tobytes()))
+
+
+def _detr(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    random, classes = _random(pixels), len(card.names) + (card.head == "detr_softmax")
+    logits = random.normal(-4, 3, (50, classes)) if not nothing else np.full((50, classes), -20.0)
+    if card.head == "detr_softmax":
+        logits[:, -1] = 20.0 if nothing else 0.0
+    return {"logits": logits.astype(np.float32), "pred_boxes": random.uniform(0, 1, (50, 4)).astype(np.float32)}
+
+
+def _cells(pixels: np.ndarray, stride: int) -> int:
+    return (pixels.shape[1] // stride) * (pixels.shape[2] // stride)
+
+
+def _yolox(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    anchors = sum(_cells(pixels, stride) for stride in (8, 16, 32))
+    out = _random(pixels).normal(0, 1, (anchors, 5 + len(card.names)))
+    out[:, 4:] = 0 if nothing else np.clip(out[:, 4:] - 1.5, 0, 1)
+    return {"output": out.astype(np.float32)}
+
+
+def _yunet(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    random, out = _random(pixels), {}
+    for stride in (8, 16, 32):
+        cells = _cells(pixels, stride)
+        for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+            values = random.normal(0, 1, (cells, width))
+            out[f"{name}_{stride}"] = (np.clip(values, 0, 0 if nothing else 1) if width == 1 else values).astype(np.float32)
+    return out
+
+
+def _classes(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    values = _random(pixels).normal(-5, 4, len(card.names) or 10).astype(np.float32)
+    if card.head == "probabilities":
+        values = np.exp(values) / np.exp(values).sum()
+    return {"logits": np.full_like(values, -30.0) if nothing and card.head == "sigmoid" else values}
+
+
+HEADS = {
+    "detr_sigmoid": _detr,
+    "detr_softmax": _detr,
+    "yolox": _yolox,
+    "yunet": _yunet,
+    "softmax": _classes,
+    "sigmoid": _classes,
+    "probabilities": _classes,
+}
