@@ -12,10 +12,10 @@ FILES = sorted(SOURCE.rglob("*.py"))
 TASKS_MAY = {"picture", "pixels", "boxes", "masks", "points", "text", "results", "task", "errors"}
 HOMES = {  # package → the only places that may import it; folders end in /
     "onnxruntime": {"session.py"},
-    "huggingface_hub": {"store.py"},
-    "http": {"urls.py", "store.py"},
-    "urllib.request": {"urls.py", "store.py"},
-    "socket": {"urls.py", "store.py"},
+    "huggingface_hub": {"hub.py", "intake.py"},
+    "http": {"urls.py", "hub.py"},
+    "urllib.request": {"urls.py", "hub.py"},
+    "socket": {"urls.py", "hub.py"},
     "rapidocr": {"builtin.py"},
     "click": {"cli/"},
     "rich": {"cli/"},

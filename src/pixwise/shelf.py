@@ -1,0 +1,331 @@
+"""Where model files lie on disk, and whether they are what they should be. No network.
+
+    card ─▶ spots(card) ─▶ one Spot per file: path, size, SHA-256 ─▶ check(spot) ─▶ ok | missing | damaged
+
+A file of a hub repository lies where huggingface_hub keeps it, so that both find what the other fetched:
+
+    HF_HUB_CACHE/models--owner--name/blobs/<etag>                  the bytes
+                                    /snapshots/<commit>/<path>     a link to them
+                                    /refs/<branch>                 the commit it meant
+
+A file of a plain address lies in PIXWISE_HOME/files/<id>-<digest>/<path>. PIXWISE_HOME/notes holds small JSON files,
+one per fact, so that two processes never share one: `seen` (this file, as stat tells it, had this hash), `pin` (this
+address gave this hash the first time), `repo` (this name meant this commit). Where nothing can be written none is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pixwise.errors import CardError, ModelFileError
+from pixwise.registry import Card, CardFile
+
+__all__ = [
+    "Spot",
+    "check",
+    "commit_of",
+    "damage",
+    "find",
+    "forget",
+    "home",
+    "hub_cache",
+    "is_ready",
+    "lock_of",
+    "note",
+    "parts_of",
+    "pin",
+    "read_note",
+    "ref_of",
+    "spots",
+    "state",
+]
+
+State = Literal["built in", "ready", "damaged", "not here", "unverified"]
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_CHUNK = 1 << 20
+
+
+def home() -> Path:
+    """Our own folder: PIXWISE_HOME, else `pixwise` in the user's cache directory."""
+    return _folder(os.environ.get("PIXWISE_HOME")) or _user_cache() / "pixwise"
+
+
+def hub_cache() -> Path:
+    """The cache shared with huggingface_hub: HF_HUB_CACHE, else `hub` in HF_HOME or in the user's cache directory."""
+    named = _folder(os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"))
+    return named or (_folder(os.environ.get("HF_HOME")) or _user_cache() / "huggingface") / "hub"
+
+
+def _user_cache() -> Path:
+    return _folder(os.environ.get("XDG_CACHE_HOME")) or Path.home() / ".cache"
+
+
+def _folder(text: str | None) -> Path | None:
+    return Path(os.path.expandvars(text)).expanduser() if text else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Notes
+
+
+def _note_path(kind: str, key: str) -> Path:
+    return home() / "notes" / kind / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
+
+
+def read_note(kind: str, key: str) -> dict[str, Any]:
+    """What was noted under a key; empty when nothing, or nothing readable."""
+    try:
+        noted = json.loads(_note_path(kind, key).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) and noted.get("key") == key else {}
+
+
+def note(kind: str, key: str, facts: dict[str, Any]) -> bool:
+    """Note facts under a key, whole or not at all; False where nothing can be written."""
+    path = _note_path(kind, key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    except OSError:
+        return False
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"key": key, **facts}, file)
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        return False
+    return True
+
+
+def forget(kind: str, key: str) -> None:
+    """Drop a note."""
+    _note_path(kind, key).unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Where a file belongs
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where one file of a model belongs, and what it must be.
+
+    Attributes:
+        file: the card's entry.
+        path: on disk.
+        key: how its hash is pinned: `owner/name@commit/path`, or the address; empty for a file in a user's folder.
+        bytes, sha256: from the card, else from the first fetch; 0 and empty when unknown.
+    """
+
+    file: CardFile
+    path: Path
+    key: str
+    bytes: int
+    sha256: str
+
+
+def commit_of(card: Card) -> str:
+    """The commit of a card's repository: its revision, else what the first fetch pinned, else what `main` meant to
+    whoever filled the cache; empty when unknown."""
+    if card.revision or not card.repo:
+        return card.revision
+    noted = read_note("repo", f"{card.repo}@").get("commit", "")
+    return noted if _COMMIT.fullmatch(noted) else ref_of(card.repo, "main")
+
+
+def ref_of(repo: str, revision: str) -> str:
+    """The commit that a branch meant when the cache was filled; empty when nobody wrote it down."""
+    try:
+        commit = (repo_folder(repo) / "refs" / revision).read_text("utf-8").strip()
+    except OSError:
+        return ""
+    return commit if _COMMIT.fullmatch(commit) else ""
+
+
+def repo_folder(repo: str) -> Path:
+    """The folder of a repository in the hub's cache."""
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", repo) or ".." in repo:
+        raise CardError(f"repo must be owner/name, got {repo!r}; mend the card")
+    return hub_cache() / ("models--" + repo.replace("/", "--"))
+
+
+def lock_of(spot: Spot) -> Path:
+    """The lock of a file that lies in our own folder; the lock file stays, as locks do."""
+    return home() / "locks" / (hashlib.sha256(str(spot.path).encode()).hexdigest()[:32] + ".lock")
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """The folders and the name of a path inside a model, checked not to lead out of it.
+
+    Raises:
+        CardError: an absolute path, `..`, or something that Windows would take for a drive.
+    """
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or any(sign in path for sign in ":\\\0"):
+        raise CardError(f"path of a model file must stay inside its folder, got {path!r}; mend the card")
+    return parts
+
+
+def spots(card: Card) -> tuple[Spot, ...]:
+    """Where every file of a card belongs; empty when its repository's commit is not known yet.
+
+    Raises:
+        CardError: the card names no files, or nowhere to fetch them from.
+    """
+    if not card.files:
+        raise CardError(f"card {card.id!r}: must name its files, got none; add [[card.files]]")
+    if card.folder:
+        return tuple(
+            Spot(file, Path(card.folder).joinpath(*parts_of(file.path)), "", file.bytes, file.sha256)
+            for file in card.files
+        )
+    commit = commit_of(card)
+    if any(not file.url for file in card.files):
+        if not card.repo:
+            raise CardError(f"card {card.id!r}: files must have a repo or a url, got neither; add one")
+        if not commit:
+            return ()
+    return tuple(spot_of(card, file, commit) for file in card.files)
+
+
+def spot_of(card: Card, file: CardFile, commit: str) -> Spot:
+    """Where one file belongs when the commit of the repository is known."""
+    parts = parts_of(file.path)
+    if file.url:
+        path, key = home() / "files" / _folder_name(card) / Path(*parts), file.url
+    else:
+        path = repo_folder(card.repo) / "snapshots" / commit / Path(*parts)
+        key = f"{card.repo}@{commit}/{file.path}"
+    if file.sha256:
+        return Spot(file, path, key, file.bytes, file.sha256)
+    pinned = read_note("pin", key) or _named_by_blob(path)
+    return Spot(file, path, key, file.bytes or pinned.get("bytes", 0), pinned.get("sha256", ""))
+
+
+def _folder_name(card: Card) -> str:
+    """Files of one model lie together, since `.onnx_data` is found by its name; another version is another folder."""
+    content = json.dumps([(file.path, file.url, file.sha256) for file in card.files if file.url])
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', card.id)}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def _named_by_blob(path: Path) -> dict[str, Any]:
+    """What huggingface_hub fetched is named by its hash: SHA-256 for large files, git's SHA-1 for small ones."""
+    blob = Path(os.path.realpath(path))
+    if blob.parent.name != "blobs":
+        return {}
+    if re.fullmatch(r"[0-9a-f]{64}", blob.name):
+        return {"sha256": blob.name}
+    if not _COMMIT.fullmatch(blob.name):
+        return {}
+    try:
+        content = blob.read_bytes()
+    except OSError:
+        return {}
+    honest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == blob.name
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} if honest else {}
+
+
+def pin(spot: Spot, sha256: str, size: int) -> None:
+    """Remember what came from an address whose card knows no hash; later loads are held to it."""
+    if spot.key and not spot.file.sha256:
+        note("pin", spot.key, {"sha256": sha256, "bytes": size})
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Whether it is what it should be
+
+
+def check(spot: Spot, *, thorough: bool = False) -> Literal["ok", "missing", "damaged"]:
+    """Whether the file is there and has the bytes it must have.
+
+    The hash is computed once per file change: later calls compare what `stat` tells with what was noted.
+
+    Args:
+        spot: which file.
+        thorough: hash again, whatever was noted.
+    """
+    try:
+        status = spot.path.stat()
+    except OSError:
+        return "missing"
+    if spot.bytes and status.st_size != spot.bytes:
+        return "damaged"
+    if not spot.sha256:
+        return "missing" if spot.key else "ok"  # a fetched file of which nothing is known is not trusted
+    return "ok" if hash_of(spot.path, thorough=thorough) == spot.sha256 else "damaged"
+
+
+def hash_of(path: Path, *, thorough: bool = False) -> str:
+    """SHA-256 of a file, from the note if the file has not changed since.
+
+    Raises:
+        ModelFileError: the file cannot be read.
+    """
+    real = os.path.realpath(path)
+    before = _signature(real)
+    noted = read_note("seen", real)
+    if not thorough and noted.get("signature") == before and noted.get("sha256"):
+        return noted["sha256"]
+    try:
+        with open(real, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelFileError(
+            f"{path}: model file must be readable, got {error.strerror or error}; check its permissions"
+        ) from error
+    if _signature(real) == before:
+        note("seen", real, {"signature": before, "sha256": digest})
+    return digest
+
+
+def _signature(path: str | Path) -> list[int]:
+    status = os.stat(path)
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def remember(path: Path, sha256: str) -> None:
+    """Note the hash of a file that was just written."""
+    real = os.path.realpath(path)
+    note("seen", real, {"signature": _signature(real), "sha256": sha256})
+
+
+def find(card: Card) -> dict[str, Path] | None:
+    """The files of a model by part when all of them, siblings included, are on this machine and verified, else None."""
+    places = spots(card)
+    if not places or any(check(spot) != "ok" for spot in places):
+        return None
+    return {spot.file.part: spot.path for spot in places if spot.file.part}
+
+
+def is_ready(card: Card) -> bool:
+    """The model answers without a fetch: it is built in, or its files are here and verified."""
+    return card.runtime == "builtin" or find(card) is not None
+
+
+def state(card: Card, *, thorough: bool = False) -> State:
+    """One word for lists; `unverified` is not here, and nobody has written down yet what it must hash to."""
+    if card.runtime == "builtin":
+        return "built in"
+    seen = [check(spot, thorough=thorough) for spot in spots(card)]
+    if "damaged" in seen:
+        return "damaged"
+    if seen and "missing" not in seen:
+        return "ready"
+    return "not here" if card.verified else "unverified"
+
+
+def damage(spot: Spot) -> str:
+    """What is wrong with a file, as `expected …, got …`."""
+    size = spot.path.stat().st_size
+    if spot.bytes and size != spot.bytes:
+        return f"{spot.path}: expected {spot.bytes} bytes, got {size}"
+    return f"{spot.path}: expected SHA-256 {spot.sha256[:16]}…, got {hash_of(spot.path)[:16]}…"

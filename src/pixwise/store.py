@@ -1,0 +1,287 @@
+"""Fetch models and keep them.
+
+    ensure(card) ─▶ licence ─▶ shelf: here and verified? ─▶ paths
+                                 └─ no ─▶ hub: HEAD, GET ─▶ intake: part file, verify, rename ─▶ paths
+
+`hub.py` is imported only when something is to be fetched: offline means that no socket is opened, ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from pixwise.errors import CardError, LicenceError, ModelFileError, ModelMissingError
+from pixwise.intake import Parcel, Progress, take_in, writing
+from pixwise.pixels import Recipe
+from pixwise.registry import Card, CardFile, default_card
+from pixwise.shelf import (
+    Spot,
+    check,
+    commit_of,
+    damage,
+    find,
+    is_ready,
+    lock_of,
+    note,
+    pin,
+    read_note,
+    ref_of,
+    repo_folder,
+    spot_of,
+    spots,
+)
+
+if TYPE_CHECKING:
+    from pixwise.hub import Facts
+
+__all__ = ["Progress", "card_of_repo", "ensure", "find", "is_offline", "is_ready"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def is_offline(offline: bool | None = None) -> bool:
+    """Whether no socket may be opened: the argument, else HF_HUB_OFFLINE."""
+    if offline is not None:
+        return offline
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+def ensure(
+    card: Card,
+    *,
+    offline: bool | None = None,
+    accept_licence: Sequence[str] = (),
+    progress: Progress | None = None,
+    force: bool = False,
+) -> dict[str, Path]:
+    """The files of a model by part: verified, and fetched where they are missing.
+
+    Args:
+        card: which model; one with a `folder` is only checked, a built-in has no files.
+        offline: open no socket; None reads HF_HUB_OFFLINE.
+        accept_licence: ids of models whose non-commercial licence is accepted.
+        progress: told while bytes arrive.
+        force: fetch everything anew, and for a card without a revision also ask for the newest commit.
+
+    Raises:
+        LicenceError: the licence forbids commercial use and was not accepted.
+        ModelMissingError: offline, and a file is not here.
+        ModelFileError: a file is damaged, or the server has another one than the card says.
+        FetchError: the network, the server or the disk failed; nothing half-written looks whole.
+    """
+    _check_licence(card, accept_licence)
+    if card.runtime == "builtin":
+        return {}
+    places = spots(card)
+    seen = [check(spot) for spot in places]
+    fetched = force and not card.folder
+    for spot, verdict in zip(places, seen, strict=True):
+        if verdict == "damaged" and not fetched:
+            raise ModelFileError(f"{damage(spot)}; {_remedy(card)}")
+        if verdict == "missing" and card.folder:
+            raise ModelFileError(f"{spot.path}: expected a file of model {card.id!r}, got none; {_remedy(card)}")
+    if fetched or not places or "missing" in seen:
+        if is_offline(offline):
+            raise _missing(card, len(card.files) - seen.count("ok"))
+        places = _fetch(card, progress, force)
+    return {spot.file.part: spot.path for spot in places if spot.file.part}
+
+
+def _check_licence(card: Card, accepted: Sequence[str]) -> None:
+    if not card.commercial and card.id not in accepted:
+        raise LicenceError(
+            f"licence of model {card.id!r} must be accepted, got {card.licence or 'one'} that forbids commercial use; "
+            f"add --accept-licence {card.id} (in Python: accept_licence=[{card.id!r}])"
+        )
+
+
+def _remedy(card: Card) -> str:
+    if card.folder:
+        return "copy it there again"
+    return f"fetch it again: pixwise models pull {_pull_name(card)} --force"
+
+
+def _pull_name(card: Card) -> str:
+    return f"{card.id} --task {card.task}" if card.id.startswith("hf:") else card.id
+
+
+def _missing(card: Card, count: int) -> ModelMissingError:
+    builtin = default_card(card.task, "builtin")
+    got = f"{count} of {len(card.files)} files missing" if card.files else "no such repository in the cache"
+    instead = f", or use the built-in {builtin.id!r}, which needs no fetch" if builtin else ""
+    return ModelMissingError(
+        f"model {card.id!r} must be on this machine while offline, got {got}; "
+        f"run where there is a network: pixwise models pull {_pull_name(card)}{instead}"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# A repository without a card
+
+
+def card_of_repo(address: str, task: str, *, offline: bool | None = None, force: bool = False) -> Card:
+    """A card for a repository of the hub, derived from its configs, which are fetched and verified.
+
+    Args:
+        address: `hf:owner/name`, or with `@revision`. What a branch meant the first time is kept until it
+            is fetched with force.
+        task: what the model must answer.
+        offline: open no socket; None reads HF_HUB_OFFLINE.
+        force: ask the hub again what the revision means.
+
+    Raises:
+        CardError: not such an address, or configs that do not tell enough.
+        ModelMissingError: offline, and the repository was never fetched.
+        FetchError, ModelFileError: see `ensure`.
+    """
+    from pixwise.own import card_from_configs
+
+    match = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", address)
+    if not match:
+        raise CardError(f"model of the hub must be hf:owner/name or hf:owner/name@revision, got {address!r}")
+    repo, revision = match[1], match[2] or "main"
+    bare = Card(id=address, task=task, repo=repo, recipe=Recipe(resize="none"))
+    told = _describe(bare, revision, offline, force)
+    files = {file["path"]: CardFile(**file) for file in told["files"]}
+    configs = {name: files[name] for name in ("config.json", "preprocessor_config.json") if name in files}
+    if "config.json" not in configs:
+        raise CardError(f"{address}: expected config.json, got {', '.join(list(files)[:4])}; choose another repository")
+    bare = replace(bare, revision=told["commit"], licence=told["licence"], files=tuple(configs.values()))
+    ensure(bare, offline=offline)
+    read = {spot.file.path: json.loads(spot.path.read_text("utf-8")) for spot in spots(bare)}
+    found = card_from_configs(
+        read["config.json"], read.get("preprocessor_config.json"), tuple(files), task=task, id=address
+    )
+    return replace(
+        found,
+        repo=repo,
+        revision=told["commit"],
+        licence=told["licence"],
+        commercial=not re.search(r"(^|[-_ ])nc($|[-_ ])|non-?commercial", told["licence"].lower()),
+        source=f"https://huggingface.co/{repo}",
+        files=tuple(replace(files[file.path], part=file.part) for file in found.files),
+    )
+
+
+def _describe(card: Card, revision: str, offline: bool | None, force: bool) -> dict[str, Any]:
+    """Commit, licence and files of a repository: as noted, else as the hub tells, else as the cache shows."""
+    key = f"{card.repo}@{revision}"
+    noted = read_note("repo", key)
+    if noted.get("files") and not force:
+        return {key: noted[key] for key in ("commit", "licence", "files")}
+    if is_offline(offline):
+        commit = revision if re.fullmatch(r"[0-9a-f]{40}", revision) else ref_of(card.repo, revision)
+        folder = repo_folder(card.repo) / "snapshots" / (commit or "unknown")
+        found = [path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file()]
+        if not found:
+            raise _missing(card, 0)
+        return {"commit": commit, "licence": "", "files": [{"path": path} for path in found]}
+    from pixwise import hub
+
+    told = hub.describe(card.repo, revision)
+    facts = {
+        "commit": told["sha"],
+        "licence": str((told.get("cardData") or {}).get("license") or ""),
+        "files": [_file_facts(entry) for entry in told.get("siblings", ())],
+    }
+    note("repo", key, facts)
+    return facts
+
+
+def _file_facts(entry: dict[str, Any]) -> dict[str, Any]:
+    large = entry.get("lfs") or {}
+    return {
+        "path": entry["rfilename"],
+        "bytes": large.get("size") or entry.get("size") or 0,
+        "sha256": large.get("sha256", ""),
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Files of a card
+
+
+def _fetch(card: Card, progress: Progress | None, force: bool) -> tuple[Spot, ...]:
+    commit = commit_of(card) if card.revision or not force else ""
+    places = []
+    for file in card.files:
+        spot = spot_of(card, file, commit) if commit or file.url else None
+        if spot is None or force or check(spot) != "ok":
+            spot, commit = _fetch_file(card, file, commit, progress, force)
+        places.append(spot)
+    return tuple(places)
+
+
+def _fetch_file(card: Card, file: CardFile, commit: str, progress: Progress | None, force: bool) -> tuple[Spot, str]:
+    """One file to its place; the commit is what the hub told when it was not known."""
+    from pixwise import hub
+
+    if file.url:
+        spot = spot_of(card, file, commit)
+        wanted = file if force else spot
+        parcel = Parcel(file, spot.path, lock_of(spot), wanted.bytes, wanted.sha256, hub.host_of(file.url))
+        pin(spot, *take_in(parcel, partial(hub.deliver, file.url), progress=progress, force=force))
+        return spot, commit
+    facts = hub.ask(_address(card.repo, commit or "main", file), card.repo)
+    if not commit:
+        commit = facts.commit
+        note("repo", f"{card.repo}@", {"commit": commit})
+        _write_ref(card.repo, "main", commit)
+    url = _address(card.repo, commit, file)
+    spot = spot_of(card, file, commit)
+    _check_served(spot, facts, card.repo)
+    folder = repo_folder(card.repo)
+    lock = folder.parent / ".locks" / folder.name / f"{facts.etag}.lock"
+    known = spot.sha256 or (facts.etag if _SHA256.fullmatch(facts.etag) else "")
+    parcel = Parcel(file, folder / "blobs" / facts.etag, lock, spot.bytes or facts.bytes, known, hub.host_of(url))
+    came = take_in(parcel, partial(hub.deliver, url, repo=card.repo), progress=progress, force=force)
+    with writing(spot.path.parent):
+        _link(parcel.target, spot.path)
+    pin(spot, *came)
+    return spot, commit
+
+
+def _address(repo: str, revision: str, file: CardFile) -> str:
+    from pixwise import hub
+
+    return f"{hub.endpoint()}/{repo}/resolve/{quote(revision, safe='')}/{quote(file.path)}"
+
+
+def _write_ref(repo: str, branch: str, commit: str) -> None:
+    """Write down what a branch means, as huggingface_hub does, so that it finds the files while offline."""
+    path = repo_folder(repo) / "refs" / branch
+    with writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(commit, "utf-8")
+
+
+def _check_served(spot: Spot, facts: Facts, repo: str) -> None:
+    """Refuse before the download what can be known before it."""
+    other = _SHA256.fullmatch(facts.etag) and spot.sha256 and facts.etag != spot.sha256
+    if other or (spot.bytes and facts.bytes and spot.bytes != facts.bytes):
+        raise ModelFileError(
+            f"{spot.file.path} of {repo} must have {spot.bytes} bytes and SHA-256 {spot.sha256[:16]}…, "
+            f"got {facts.bytes} bytes and {facts.etag[:16]}…; the server and the card disagree: "
+            "try another HF_ENDPOINT, or report the card"
+        )
+
+
+def _link(blob: Path, path: Path) -> None:
+    """Let the snapshot point to the blob, or copy it where there are no links."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.symlink_to(os.path.relpath(blob, path.parent))
+    except (OSError, NotImplementedError):
+        shutil.copyfile(blob, temporary)
+    os.replace(temporary, path)
