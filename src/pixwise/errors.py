@@ -12,6 +12,7 @@
     ├── ModelFileError     OSError            a model file is damaged, or not what its card says
     ├── FetchError         ConnectionError    a model could not be fetched
     ├── LicenceError       PermissionError    the licence must be accepted first
+    ├── OutputError        OSError            a file or folder cannot be written
     └── SetupError         RuntimeError       the machine lacks something: a package, a device
 
 Form of every message: *thing must be expected, got actual; what to do*.
@@ -31,6 +32,7 @@ __all__ = [
     "ModelFileError",
     "ModelMissingError",
     "OptionError",
+    "OutputError",
     "PictureError",
     "PixwiseError",
     "SetupError",
@@ -88,6 +90,10 @@ class FetchError(PixwiseError, ConnectionError):
 
 class LicenceError(PixwiseError, PermissionError):
     """The licence of a model must be accepted before it is used."""
+
+
+class OutputError(PixwiseError, OSError):
+    """A file or folder cannot be written."""
 
 
 class SetupError(PixwiseError, RuntimeError):

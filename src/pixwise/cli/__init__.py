@@ -1,7 +1,6 @@
 """The command line: one verb per file; parse, call, print.
 
-`main` is the only place where errors become lines on stderr and exit codes:
-0 all well, 1 some inputs failed, 2 usage, 3 a model is missing, 130 interrupted.
+`main` is the only place where errors become lines on stderr and exit codes (`endings.py`).
 """
 
 from __future__ import annotations
@@ -12,19 +11,16 @@ import sys
 import click
 
 from pixwise import __version__
-from pixwise.errors import ModelMissingError, OptionError, PixwiseError, UnknownModelError, nearest
+from pixwise.cli.endings import ending, prepare_process
+from pixwise.errors import nearest
+from pixwise.task_table import TASKS
 
 __all__ = ["main"]
 
-# verb → (module, one line of help); the module is imported when the verb is used, and holds `command`
+# verb → (module, one line of help); the module is imported when the verb is used, for `command` or `command_of(name)`
 VERBS = {
-    "analyze": ("pixwise.cli.analyze", "Ask many questions about a picture at once."),
-    "detect": ("pixwise.cli.ask", "Find objects: boxes with labels."),
-    "faces": ("pixwise.cli.ask", "Find faces with five landmarks."),
-    "classify": ("pixwise.cli.ask", "Say what the whole picture shows."),
-    "ocr": ("pixwise.cli.ask", "Read printed text."),
-    "codes": ("pixwise.cli.ask", "Read QR and bar codes."),
-    "quality": ("pixwise.cli.ask", "Measure sharpness, exposure, noise and colours."),
+    "analyze": ("pixwise.cli.analyze", "Ask all questions about a picture at once."),
+    **{name: ("pixwise.cli.ask", entry.help) for name, entry in TASKS.items()},
     "models": ("pixwise.cli.models", "List, fetch, check and move model files."),
     "doctor": ("pixwise.cli.doctor", "Check this machine: packages, providers, cache, limits."),
     "bench": ("pixwise.cli.bench", "Measure speed on this machine."),
@@ -42,13 +38,13 @@ class Verbs(click.Group):
         if name not in VERBS:
             return None
         module = importlib.import_module(VERBS[name][0])
-        return module.commands[name] if hasattr(module, "commands") else module.command
+        return module.command_of(name) if hasattr(module, "command_of") else module.command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in VERBS:
-            raise click.UsageError(f"verb must be known, got {args[0]!r}; {nearest(args[0], VERBS)}")
+            raise click.UsageError(f"verb must be known, got {args[0]!r}; {nearest(args[0], VERBS)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -56,37 +52,28 @@ class Verbs(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in VERBS.items()])
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Verbs,
+    subcommand_metavar="VERB …",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Each verb tells its options: pixwise VERB --help",
+)
 @click.version_option(__version__, "-V", "--version", message="pixwise %(version)s")
 def pixwise() -> None:
     """Questions about pictures, answered in one line.
 
     \b
-    pixwise analyze photo.jpg              everything that is known about it
-    pixwise detect street.jpg --json       boxes as JSON
-    pixwise ocr scans/ --jsonl > text.jsonl
+    pixwise analyze photo.jpg                  everything that is known about it
+    pixwise detect street.jpg --json           boxes as JSON
+    pixwise ocr scans/ --jsonl > text.jsonl    a folder of scans, one line of JSON each
     """
 
 
 def main(args: list[str] | None = None) -> None:
     """Entry point of the `pixwise` command."""
+    prepare_process()
     try:
         code = pixwise.main(args, prog_name="pixwise", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("pixwise: interrupted", err=True)
-        code = 130
-    except PixwiseError as error:
-        click.echo(f"pixwise: {error}", err=True)
-        code = (
-            3
-            if isinstance(error, ModelMissingError)
-            else 2
-            if isinstance(error, OptionError | UnknownModelError)
-            else 1
-        )
+    except BaseException as error:  # what is not ours to explain goes on its way from `ending`
+        code = ending(error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,82 @@
+"""The verbs of the single tasks: `pixwise detect INPUT…` and the like, each made from its task's class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pixwise import registry, store
+from pixwise.cli.files import plan_output
+from pixwise.cli.inputs import expand, is_one
+from pixwise.cli.options import CODE_ROWS, INPUT_ROWS, Verb, limit_options, model_options, output_options, task_options
+from pixwise.cli.progress import Fetching
+from pixwise.cli.run import Answered, answered, limits_of, write_all
+from pixwise.task import Task, load_card, load_model
+from pixwise.task_table import TASKS, task_class
+
+__all__ = ["command_of"]
+
+
+def command_of(name: str) -> click.Command:
+    """The command of a task."""
+    cls = task_class(name)
+
+    def ask(inputs: tuple[str, ...], **options: Any) -> int:
+        return run(cls, inputs, options)
+
+    return Verb(
+        name,
+        callback=ask,
+        help=TASKS[name].help,
+        more=lambda: {"INPUT": INPUT_ROWS, "Models": _models(name), "Exit code": CODE_ROWS},
+        params=[
+            click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
+            *task_options(cls, cls.option_names()),
+            *output_options(),
+            *model_options(),
+            *task_options(cls, ("batch",), "Model and machine"),
+            *task_options(cls, ("exact",), "Pictures"),
+            *limit_options(),
+        ],
+    )
+
+
+def _models(task: str) -> list[tuple[str, str]]:
+    return [
+        (card.id, card.title + ("  [built in]" if card.runtime == "builtin" else "")) for card in registry.cards(task)
+    ]
+
+
+def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) -> int:
+    """Answer the inputs with one task; returns the exit code."""
+    from pixwise.cli.table import Screen, answer_of, heading, said_of
+
+    out, format, draw = options.pop("out"), options.pop("format"), options.pop("draw")
+    options["limits"] = limits_of(options)
+    inputs = expand(arguments, allow_urls=options["allow_urls"])
+    plan = plan_output(inputs, out, format, draw)
+    screen = Screen(terminal=False if plan.data else None)
+
+    def render(answer: Any, drawn: str) -> str:
+        title = heading(answer.image).append("  ").append(said_of(answer))
+        return screen.text(title, *answer_of(answer), *([f"  drawn: {drawn}"] if drawn else []))
+
+    if all(given.error for given in inputs):
+        items = (Answered(given, given.error) for given in inputs)
+    else:
+        items = answered(load(cls, options), inputs, keep=bool(plan.drawn))
+    return write_all(items, plan, len(inputs), one=is_one(arguments), render=render, kind=cls.result_type)
+
+
+def load(cls: type[Task], options: dict[str, Any]) -> Task:
+    """Load the task; options are checked first, and a model that must be fetched shows its progress."""
+    name, device, threads = (options.pop(key) for key in ("model", "device", "threads"))
+    licences, offline = options.pop("accept_licence"), options.pop("offline") or None
+    card = load_card(name, cls.name, offline=offline)
+    cls.check(card, options)
+    fetching = Fetching()
+    store.ensure(card, offline=offline, accept_licence=licences, progress=fetching)
+    fetching.clear()
+    session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=licences)
+    return cls(card=card, session=session, **options)

@@ -1,0 +1,132 @@
+"""How a run of the command ends: every error becomes one line on stderr and an exit code.
+
+    0  all well
+    1  an input failed, or something else went wrong
+    2  wrong usage: a verb, an option, a model's name or its card
+    3  the model is not there, damaged, or could not be fetched
+    130, 143  interrupted, told to stop
+    141  whoever read our output has gone (`| head`)
+
+PIXWISE_DEBUG=1 shows tracebacks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+import warnings
+from typing import Any
+
+import click
+
+from pixwise.errors import (
+    CardError,
+    FetchError,
+    LicenceError,
+    ModelFileError,
+    ModelMissingError,
+    OptionError,
+    OutputError,
+    PixwiseError,
+    UnknownModelError,
+    nearest,
+)
+
+__all__ = ["ending", "prepare_process"]
+
+_CODES: dict[type[PixwiseError], int] = {
+    OptionError: 2,
+    UnknownModelError: 2,
+    CardError: 2,
+    ModelMissingError: 3,
+    ModelFileError: 3,
+    FetchError: 3,
+    LicenceError: 3,
+}
+
+
+def prepare_process() -> None:
+    """What a command may do to its own process, and a library may not."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore", module="PIL")
+    if hasattr(signal, "SIGTERM") and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(*_: Any) -> None:
+    """SIGTERM unwinds like an error, so that half-written files are taken away."""
+    raise SystemExit(143)
+
+
+def ending(error: BaseException) -> int:
+    """Tell an error on stderr; returns the exit code."""
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        _abandon(sys.stdout)
+        return 141
+    if os.environ.get("PIXWISE_DEBUG", "") not in ("", "0"):
+        traceback.print_exception(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return 2
+    line, code = _told(error)
+    _say(line)
+    if isinstance(error, OutputError):
+        _abandon(sys.stdout)
+    return code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """The line and the exit code of an error."""
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return "pixwise: interrupted", 130
+    if isinstance(error, click.ClickException):
+        return _usage(error), 2
+    text = " ".join(str(error).split())
+    if isinstance(error, PixwiseError):
+        return f"pixwise: {text}", next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
+    if isinstance(error, MemoryError):
+        return "pixwise: expected enough memory, got none; pass fewer or smaller pictures, or --batch 1", 1
+    return (
+        f"pixwise: internal error, got {type(error).__name__}: {text}; this is a fault of Pixwise, please report it "
+        "(PIXWISE_DEBUG=1 shows the traceback)",
+        1,
+    )
+
+
+def _usage(error: click.ClickException) -> str:
+    """Click's errors in our form, with the command that shows the help."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "pixwise"
+    return f"{command}: {_usage_text(error, context)} ({command} --help)"
+
+
+def _usage_text(error: click.ClickException, context: click.Context | None) -> str:
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        known = [name for param in context.command.get_params(context) for name in (*param.opts, *param.secondary_opts)]
+        known = [name for name in known if name.startswith("--")]
+        return f"option must be known, got {error.option_name!r}; {nearest(error.option_name, known)}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{error.param.human_readable_name} must be given, got none"
+    text = " ".join(error.format_message().split())
+    return text[:1].lower() + text[1:].removesuffix(".")
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr closed or full: there is nobody to tell
+        print(line, file=sys.stderr, flush=True)
+
+
+def _abandon(stream: Any) -> None:
+    """Let Python's last flush at exit go nowhere; it would complain of the same fault again."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

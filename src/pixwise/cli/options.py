@@ -1,0 +1,236 @@
+"""Options of the verbs: those that all share, and those of a task, read from its class's fields and docstring."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+import click
+
+from pixwise.errors import nearest
+
+__all__ = [
+    "CODE_ROWS", "INPUT_ROWS", "OneOf", "Verb",
+    "limit_options", "model_options", "option", "output_options", "task_options",
+]  # fmt: skip
+
+Rows = list[tuple[str, str]]
+INPUT_ROWS: Rows = [
+    ("FILE", "A picture; - is standard input."),
+    ("'GLOB'", "In quotes, pictures that match: 'scans/**/*.png'."),
+    ("FOLDER", "Pictures in it and below, hidden ones aside."),
+    ("URL", "With --allow-urls."),
+]
+CODE_ROWS: Rows = [
+    ("0", "All well."),
+    ("1", "An input failed; the others were answered."),
+    ("2", "Wrong usage."),
+    ("3", "The model is not on this machine, or is damaged."),
+    ("130", "Interrupted; what was done is written."),
+]
+DEVICES = ("auto", "cpu", "cuda")
+
+
+class Number(click.ParamType):
+    """An int or a float; what is none is told in our form."""
+
+    def __init__(self, kind: type[int] | type[float]):
+        self.kind = kind
+        self.name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        try:
+            return self.kind(value)
+        except ValueError:
+            what = "a whole number" if self.kind is int else "a number"
+            raise click.UsageError(f"{_flag(param)} must be {what}, got {value!r}", ctx) from None
+
+
+class OneOf(click.ParamType):
+    """One of some words; a misspelt one is told the nearest."""
+
+    def __init__(self, words: Iterable[str]):
+        self.words = tuple(words)
+        self.name = "|".join(self.words)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return self.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value in self.words:
+            return value
+        raise click.UsageError(f"{_flag(param)} must be known, got {value!r}; {nearest(value, self.words)}", ctx)
+
+
+def _flag(param: click.Parameter | None) -> str:
+    return max(param.opts, key=len) if param else "value"
+
+
+class Option(click.Option):
+    """An option that knows under which heading of the help it stands."""
+
+    section = "Help"
+
+
+def option(section: str, *declarations: str, **settings: Any) -> Option:
+    """A click option under a heading of the help."""
+    made = Option(list(declarations), **settings)
+    made.section = section
+    return made
+
+
+class Verb(click.Command):
+    """A command whose help has its options under headings, and other headings with rows after them.
+
+    Args:
+        more: heading → rows; a function, so that it is read only for the help.
+    """
+
+    def __init__(self, *args: Any, more: Callable[[], dict[str, Rows]] | None = None, **settings: Any):
+        super().__init__(*args, **settings)
+        self._more = more
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, Rows] = {}
+        for param in self.get_params(ctx):
+            record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
+            if record is not None:
+                sections.setdefault(getattr(param, "section", "Help"), []).append(record)
+        for name, rows in (sections | (self._more() if self._more else {})).items():
+            with formatter.section(name):
+                formatter.write_dl(rows, col_max=26)
+
+
+def output_options(*, csv: bool = True, draws: bool = False) -> list[click.Parameter]:
+    """Where the answer goes and in which form.
+
+    Args:
+        csv: the answers have one kind of row.
+        draws: the drawn picture is saved unless told otherwise.
+    """
+    told = {
+        "json": "One JSON document; for several inputs, a glob or a folder a list.",
+        "jsonl": "A JSON document per input, each on one line.",
+        "csv": "A line per finding.",
+    }
+    told = told if csv else {name: text for name, text in told.items() if name != "csv"}
+    out = "File for the data (.json .jsonl .csv .txt), file for the drawn picture (.png .jpg …), or folder for many."
+    drawn = "Save the drawn picture in the current folder or beside OUT."
+    return [
+        option("Output", "-o", "--out", metavar="OUT", default="", help=out),
+        *(option("Output", f"--{name}", "format", flag_value=name, default="", help=told[name]) for name in told),
+        option(
+            "Output", "--draw/--no-draw", default=None, help=drawn + ("  [default: for one picture]" if draws else "")
+        ),
+    ]
+
+
+def model_options(*, model: bool = True) -> list[click.Parameter]:
+    """Which model answers and what it runs on."""
+    named = "Id of a card, a folder, an ONNX file with a card.toml beside it, or hf:owner/name@revision."
+    licence = "Accept the non-commercial licence of this model."
+    section = "Model and machine"
+    return [
+        *([option(section, "--model", metavar="ID", default="", help=named)] if model else []),
+        option(section, "--device", type=OneOf(DEVICES), default="auto", help="Where to run.", show_default=True),
+        option(section, "--threads", type=Number(int), metavar="N", default=0, help="CPU threads; 0 takes all."),
+        option(section, "--offline", is_flag=True, help="Open no socket."),
+        option(section, "--accept-licence", metavar="ID", multiple=True, help=licence),
+    ]
+
+
+def limit_options() -> list[click.Parameter]:
+    """What a picture may cost, and where it may come from."""
+    from pixwise.picture import Limits
+
+    told = documented(Limits)
+    section = "Pictures"
+    return [
+        option(section, "--allow-urls", is_flag=True, help="Take http and https addresses as INPUT."),
+        *(
+            option(
+                section,
+                _option_name(spec.name),
+                type=Number(int),
+                metavar="N",
+                default=spec.default,
+                help=f"Limit: {told[spec.name].rstrip('.')}.  [default: {spec.default:,}]",
+            )
+            for spec in fields(Limits)
+        ),
+    ]
+
+
+def task_options(cls: type, names: Iterable[str], section: str = "Answer") -> list[click.Parameter]:
+    """An option per named field of a task's class: type and default from the field, help from the class's docstring."""
+    told, hints = documented(cls), {name: _plain(hint) for name, hint in typing.get_type_hints(cls).items()}
+    specs = {spec.name: spec for spec in fields(cls)}
+    return [_of_field(specs[name], hints[name], told.get(name, ""), section) for name in names]
+
+
+def _of_field(spec: Field, hint: Any, told: str, section: str) -> click.Parameter:
+    default = spec.default if spec.default is not MISSING else spec.default_factory()  # type: ignore[misc]
+    flag, text = _option_name(spec.name), _sentence(told)
+    if hint is bool:
+        return option(
+            section, f"{flag}/--no-{flag[2:]}" if default else flag, spec.name, is_flag=True, default=default, help=text
+        )
+    if typing.get_origin(hint) is tuple:
+        one, kind = flag.removesuffix("s"), _type(typing.get_args(hint)[0])
+        text += " May be repeated."
+        return option(
+            section, one, spec.name, multiple=True, type=kind, metavar=_metavar(one), default=default, help=text
+        )
+    shown, metavar = default not in ("", None), _shown(hint, flag)
+    return option(
+        section, flag, spec.name, type=_type(hint), default=default, show_default=shown, metavar=metavar, help=text
+    )
+
+
+def _plain(hint: Any) -> Any:
+    """`float` of `float | None`."""
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+    return hint
+
+
+def _type(hint: Any) -> click.ParamType:
+    kinds = {int: Number(int), float: Number(float), str: click.STRING}
+    if typing.get_origin(hint) is typing.Literal:
+        return OneOf(typing.get_args(hint))
+    return kinds[hint]
+
+
+def _shown(hint: Any, flag: str) -> str | None:
+    if typing.get_origin(hint) is typing.Literal:
+        return None
+    return "N" if hint is int else "X" if hint is float else _metavar(flag)
+
+
+def _metavar(flag: str) -> str:
+    return flag.rsplit("-", 1)[-1].upper()
+
+
+def _option_name(field: str) -> str:
+    return "--" + field.replace("_", "-")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("." if text and not text.endswith(".") else "")
+
+
+def documented(cls: type) -> dict[str, str]:
+    """What the `Attributes:` sections of a class and its parents say about each field; nearest class first."""
+    told: dict[str, str] = {}
+    for parent in cls.__mro__:
+        section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.cleandoc(parent.__doc__ or ""), re.M)
+        lines = re.sub(r"\n {5,}", " ", section[1]) if section else ""  # continued lines
+        for names, text in re.findall(r"^ {4}([\w, ]+): (.*)", lines, re.M):
+            for name in names.split(", "):
+                told.setdefault(name, text.strip())
+    return told

@@ -1,0 +1,187 @@
+"""One run of a verb over its inputs: answers come in, are written as they come, and errors are told.
+
+inputs ─▶ answered(task, inputs) ─▶ write_all(…) ─▶ exit code
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput, WholeFile
+from pixwise.cli.inputs import Input
+from pixwise.cli.progress import Progress
+from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
+from pixwise.errors import PixwiseError
+from pixwise.picture import Limits, Picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pixwise.result import Result
+    from pixwise.task import Task
+
+__all__ = ["Answered", "answered", "limits_of", "one_line", "write_all"]
+
+FAILURES = (PixwiseError, OSError, MemoryError)  # what one picture may do without ending the run
+
+
+class Answered(NamedTuple):
+    """What became of one input."""
+
+    input: Input
+    answer: Any  # Result | Analysis | Exception
+    picture: Picture | None = None  # kept only where it will be drawn
+    problems: tuple[str, ...] = ()  # of an answer that is not whole
+
+
+def answered(task: Task, inputs: Sequence[Input], *, keep: bool) -> Iterator[Answered]:
+    """Answer all inputs through the task's batches, in order.
+
+    Args:
+        task: a loaded one.
+        inputs: those with an error are passed through.
+        keep: open the pictures here, so that the answer can be drawn without reading its source twice.
+    """
+    waiting: deque[Answered] = deque()  # in the order of the inputs; answer None: the task has it
+
+    def sources() -> Iterator[Any]:
+        for given in inputs:
+            if given.error is not None:
+                waiting.append(Answered(given, given.error))
+                continue
+            source: Any = given.source
+            if keep:
+                source = opened(given, task.limits, task.allow_urls)
+            waiting.append(Answered(given, source if isinstance(source, Exception) else None, source if keep else None))
+            if not isinstance(source, Exception):
+                yield source
+
+    for answer in task.stream(sources()):
+        while waiting[0].answer is not None:
+            yield waiting.popleft()
+        yield waiting.popleft()._replace(answer=answer)
+    yield from waiting
+
+
+def opened(given: Input, limits: Limits, allow_urls: bool) -> Picture | Exception:
+    """The picture of an input, or why there is none."""
+    try:
+        return Picture.open(given.source, limits=limits, allow_urls=allow_urls)
+    except FAILURES as error:
+        return error
+
+
+def write_all(
+    items: Iterable[Answered],
+    plan: Plan,
+    total: int,
+    *,
+    one: bool,
+    render: Callable[[Any, str], str],
+    kind: type[Result] | None = None,
+) -> int:
+    """Write answers as they come.
+
+    Args:
+        items: one per input, in order.
+        plan: where to.
+        total: how many will come.
+        one: a JSON answer is one document, not a list.
+        render: text of one answer for the table.
+        kind: of answer, for the header of a CSV.
+
+    Returns:
+        Exit code: 0, or 1 when an input failed.
+
+    Raises:
+        KeyboardInterrupt: again, after what was done was written.
+    """
+    progress, failed, interrupted = Progress(total), 0, False
+    with contextlib.ExitStack() as stack:
+        out = stack.enter_context(WholeFile(plan.data) if plan.data else StandardOutput())
+        sink = sink_of(plan, out.write, one, render, kind)
+        try:
+            for index, item in enumerate(progress.over(items)):
+                for line in about(item):
+                    failed += 1
+                    click.echo(f"pixwise: {line}", err=True)
+                _write_one(index, item, plan, sink)
+        except KeyboardInterrupt:
+            interrupted = True
+        sink.close()
+    if interrupted:
+        raise KeyboardInterrupt
+    return 1 if failed else 0
+
+
+def _write_one(index: int, item: Answered, plan: Plan, sink: Sink) -> None:
+    if isinstance(item.answer, Exception):
+        sink.fail(item.input.source, item.answer)
+        return
+    drawn = _draw(plan.drawn[index], item) if plan.drawn else ""
+    if plan.documents:
+        with WholeFile(plan.documents[index]) as file:
+            JsonSink(file.write).add(item.answer, drawn)
+    else:
+        sink.add(item.answer, drawn)
+
+
+def _draw(path: Path, item: Answered) -> str:
+    """Save the drawn picture; returns its path."""
+    image, data = item.answer.draw(item.picture), io.BytesIO()
+    kind = PICTURE_FORMATS[path.suffix.lower()]
+    image.save(data, kind, **({"quality": 92, "subsampling": 0} if kind == "JPEG" else {}))
+    with WholeFile(path) as file:
+        file.write(data.getvalue())
+    return str(path)
+
+
+class _NoSink:
+    """Every input has a document of its own."""
+
+    def add(self, answer: Any, drawn: str) -> None:
+        pass
+
+    def fail(self, source: str, error: Exception) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def sink_of(
+    plan: Plan, write: Callable[[str], None], one: bool, render: Callable[[Any, str], str], kind: type[Result] | None
+) -> Sink:
+    """The form that the plan names."""
+    if plan.documents:
+        return _NoSink()
+    forms: dict[str, Callable[[], Sink]] = {
+        "table": lambda: TableSink(write, render),
+        "json": lambda: JsonSink(write) if one else JsonListSink(write),
+        "jsonl": lambda: LinesSink(write),
+        "csv": lambda: CsvSink(write, kind),
+    }
+    return forms[plan.format]()
+
+
+def about(item: Answered) -> list[str]:
+    """What is wrong with an input's answer, in lines that name the input."""
+    wrong = [one_line(item.answer)] if isinstance(item.answer, Exception) else item.problems
+    name = item.input.source[:200]
+    return [text if name in text else f"{name}: {text}" for text in wrong]
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error without line breaks; its type when it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def limits_of(options: dict[str, Any]) -> Limits:
+    """Take the limits out of a command's options."""
+    return Limits(**{name: options.pop(name) for name in ("max_bytes", "max_pixels", "max_side", "max_frames")})

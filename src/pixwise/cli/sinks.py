@@ -1,0 +1,196 @@
+"""The forms in which answers are written: table, one JSON document, a JSON list, JSON lines, CSV.
+
+Each is told of answers one by one (`add`, `fail`) and writes at once, so that what was done is written when a run is
+cut off; `close` ends the document, so that a list that was cut off is a list.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import numpy as np
+
+from pixwise.results import Result, columns, values
+
+__all__ = [
+    "CsvSink",
+    "JsonListSink",
+    "JsonSink",
+    "LinesSink",
+    "Sink",
+    "TableSink",
+    "csv_header",
+    "csv_rows",
+    "error_document",
+]
+
+Answer = Any  # Result | Analysis: has to_dict()
+Write = Callable[[str], None]
+
+
+class Sink(Protocol):
+    """What is told of answers."""
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        """One answer, and where its drawn picture is; empty when none was drawn."""
+        ...
+
+    def fail(self, source: str, error: Exception) -> None:
+        """One input that has no answer."""
+        ...
+
+    def close(self) -> None:
+        """Nothing comes any more."""
+        ...
+
+
+class TableSink:
+    """For people.
+
+    Args:
+        write: where the text goes.
+        render: the text of one answer.
+    """
+
+    def __init__(self, write: Write, render: Callable[[Answer, str], str]):
+        self._write, self._render, self._between = write, render, ""
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        self._write(self._between + self._render(answer, drawn))
+        self._between = "\n"
+
+    def fail(self, source: str, error: Exception) -> None:
+        pass  # stderr has it
+
+    def close(self) -> None:
+        pass
+
+
+class JsonSink:
+    """One document."""
+
+    def __init__(self, write: Write):
+        self._write = write
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        self._write(_json(answer.to_dict(), indent=2) + "\n")
+
+    def fail(self, source: str, error: Exception) -> None:
+        self._write(_json(error_document(source, error), indent=2) + "\n")
+
+    def close(self) -> None:
+        pass
+
+
+class JsonListSink:
+    """A list, a document per line, in the order of the inputs."""
+
+    def __init__(self, write: Write):
+        self._write, self._before = write, "[\n"
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        self._put(answer.to_dict())
+
+    def fail(self, source: str, error: Exception) -> None:
+        self._put(error_document(source, error))
+
+    def _put(self, document: dict[str, Any]) -> None:
+        self._write(self._before + _json(document))
+        self._before = ",\n"
+
+    def close(self) -> None:
+        self._write(self._before.strip(",\n") + "\n]\n")
+
+
+class LinesSink:
+    """A document per line, none around them."""
+
+    def __init__(self, write: Write):
+        self._write = write
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        self._write(_json(answer.to_dict()) + "\n")
+
+    def fail(self, source: str, error: Exception) -> None:
+        self._write(_json(error_document(source, error)) + "\n")
+
+    def close(self) -> None:
+        pass
+
+
+class CsvSink:
+    """A line per row of every answer; a line per picture where the answer is about the whole picture."""
+
+    def __init__(self, write: Write, kind: type[Result]):
+        self._write = write
+        write(_csv([csv_header(kind)]))
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        self._write(_csv(csv_rows(answer)))
+
+    def fail(self, source: str, error: Exception) -> None:
+        pass  # stderr has it
+
+    def close(self) -> None:
+        pass
+
+
+def error_document(source: str, error: Exception) -> dict[str, Any]:
+    """What stands in the place of an answer that could not be given."""
+    return {
+        "schema": "pixwise/error/1",
+        "image": {"source": source},
+        "error": {"type": type(error).__name__, "message": str(error)},
+    }
+
+
+def csv_header(kind: type[Result]) -> list[str]:
+    """Names of the columns for a kind of answer."""
+    if kind.values_key:
+        return ["source", *(spec.name for spec in values(kind)), *(spec.metadata["json"] for spec in columns(kind))]
+    return [
+        "source",
+        *(name for spec in columns(kind) for name in _names(spec.metadata["json"], spec.metadata["shape"])),
+    ]
+
+
+def csv_rows(answer: Result) -> list[list[Any]]:
+    """The lines of an answer, as `csv_header` names them."""
+    source, cells = answer.image.source, [[_flat(cell) for cell in row] for row in answer]
+    if not answer.values_key:
+        return [[source, *(number for cell in row for number in cell)] for row in cells]
+    joined = (";".join(" ".join(map(str, cell)) for cell in column) for column in zip(*cells, strict=True))
+    return [[source, *(_flat(getattr(answer, spec.name))[0] for spec in values(type(answer))), *joined]]
+
+
+def _names(name: str, shape: tuple[int, ...]) -> Iterable[str]:
+    """`score`; `x1 y1 x2 y2` of a box; `quad_x1 quad_y1 …` of points."""
+    if shape == (4,):
+        return ("x1", "y1", "x2", "y2")
+    if len(shape) == 2:
+        return (f"{name}_{axis}{index + 1}" for index in range(shape[0]) for axis in "xy")
+    return (name,) if not shape else (f"{name}_{index + 1}" for index in range(shape[0]))
+
+
+def _flat(cell: Any) -> list[Any]:
+    """The numbers or the text of a cell; NaN is empty."""
+    if isinstance(cell, str):
+        return [cell]
+    numbers = np.asarray(cell).reshape(-1).tolist()
+    return [
+        ("" if number != number else round(number, 4)) if isinstance(number, float) else number for number in numbers
+    ]
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
