@@ -5,7 +5,7 @@ picture ─▶ for each task: fetched default, else built-in, else "skipped: pix
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -71,14 +71,10 @@ class Analysis:
         return {"schema": self.schema, "image": vars(self.image).copy(), "results": results}
 
     def draw(self, picture: Any) -> Image.Image:
-        """All answers drawn into the picture, one over the other."""
-        from pixwise.draw import draw_into
+        """All answers drawn into the picture; their labels make room for one another."""
+        from pixwise.draw import draw
 
-        canvas = Picture.open(picture).image().copy()
-        for outcome in self.results.values():
-            if outcome.result is not None:
-                draw_into(outcome.result, canvas)
-        return canvas
+        return draw(picture, *(outcome.result for outcome in self.results.values() if outcome.result is not None))
 
 
 def analyze(
@@ -132,19 +128,22 @@ def _ask(pool: Pool, task: str, picture: Picture, pull: bool, load: Mapping[str,
         return Outcome(status="error", message=str(error))
 
 
-def choose_card(task: str, *, pull: bool = False) -> tuple[Card | None, str]:
+def choose_card(
+    task: str, *, pull: bool = False, is_ready: Callable[[Card], bool] = store.is_ready
+) -> tuple[Card | None, str]:
     """The best model for a task on this machine, and what to say about it.
 
     Args:
         task: its name.
         pull: fetched models count as present.
+        is_ready: tells whether a card's files are on this machine.
 
     Returns:
         The fetched default where its files are on disk, else the built-in, else None; and a line that names the
         `models pull` command when a fetched model would answer better.
     """
     fetched, builtin = registry.default_card(task, "onnx"), registry.default_card(task, "builtin")
-    if fetched is not None and (pull or store.is_ready(fetched)):
+    if fetched is not None and (pull or is_ready(fetched)):
         return fetched, ""
     advice = f"pixwise models pull {fetched.id}" if fetched is not None else ""
     if builtin is not None:

@@ -1,0 +1,83 @@
+"""Many questions about one picture."""
+
+import json
+import socket
+
+import pytest
+
+from pixwise.analysis import analyze, choose_card
+from pixwise.errors import OptionError, PictureError
+from pixwise.pool import Pool
+
+
+@pytest.fixture(autouse=True)
+def fresh_machine(tmp_path, monkeypatch):
+    """No model on disk, and a network that must not be touched."""
+
+    def refuse(*args):
+        raise AssertionError("a socket was opened")
+
+    for name in ("HF_HOME", "HF_HUB_CACHE", "PIXWISE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+def test_what_needs_no_download_is_answered_and_the_rest_is_skipped(photo):
+    analysis = analyze(photo)
+    told = {task: outcome.status for task, outcome in analysis.results.items()}
+    assert told == dict.fromkeys(("detect", "faces", "ocr", "codes", "quality"), "ok") | {"classify": "skipped"}
+    assert "pixwise models pull" in analysis.results["classify"].message
+
+
+def test_a_built_in_says_which_fetched_model_would_answer_better(photo):
+    outcome = analyze(photo, ["detect"]).results["detect"]
+    assert outcome.result.model.id == "hog-people"
+    assert "pixwise models pull dfine-s" in outcome.message
+
+
+def test_the_answer_is_one_document(photo):
+    told = analyze(photo, ["quality", "codes"]).to_dict()
+    assert list(told) == ["schema", "image", "results"]
+    assert told["results"]["quality"]["status"] == "ok"
+    assert "image" not in told["results"]["quality"]
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_answers_are_reached_by_task_and_the_reason_is_told_where_there_is_none(photo):
+    analysis = analyze(photo, ["quality", "classify"])
+    assert analysis["quality"].model.id == "measures"
+    with pytest.raises(
+        OptionError, match="task 'classify' must have an answer, got skipped: needs pixwise models pull"
+    ):
+        analysis["classify"]
+    with pytest.raises(OptionError, match="task must be one that was asked, got 'faces'"):
+        analysis["faces"]
+
+
+def test_a_misspelt_task_is_refused(photo):
+    with pytest.raises(OptionError, match="got 'qality'; did you mean 'quality'"):
+        analyze(photo, ["qality"])
+
+
+def test_a_broken_picture_fails_once_not_in_every_task(tmp_path):
+    (tmp_path / "x.jpg").write_bytes(b"\xff\xd8\xff" + b"nothing" * 20)
+    with pytest.raises(PictureError):
+        analyze(tmp_path / "x.jpg")
+
+
+def test_a_task_that_fails_does_not_stop_the_others(photo, monkeypatch):
+    monkeypatch.setenv("PIXWISE_THREADS", "none")  # onnxruntime cannot be set up, OpenCV can
+    results = analyze(photo, ["ocr", "quality"], pool=Pool()).results
+    assert (results["ocr"].status, results["quality"].status) == ("error", "ok")
+    assert "PIXWISE_THREADS must be a positive number" in results["ocr"].message
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "pull", "model"), [(False, False, "hog-people"), (True, False, "dfine-s"), (False, True, "dfine-s")]
+)
+def test_a_fetched_model_is_used_where_it_is_or_may_be_fetched(on_disk, pull, model):
+    assert choose_card("detect", pull=pull, is_ready=lambda card: on_disk)[0].id == model
+
+
+def test_everything_is_drawn_into_one_picture(photo):
+    assert analyze(photo, ["quality", "faces"]).draw(photo).size == (640, 480)

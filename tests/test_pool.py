@@ -1,0 +1,57 @@
+"""Models loaded once, kept within a budget."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from pixwise import registry
+from pixwise.errors import CardError, OptionError
+from pixwise.pool import Pool
+
+
+def built_in(name):
+    return registry.card(name)
+
+
+def test_a_model_is_loaded_once():
+    pool = Pool()
+    assert pool.session(built_in("opencv-codes")) is pool.session(built_in("opencv-codes"))
+
+
+def test_two_devices_or_thread_counts_are_two_sessions():
+    pool = Pool()
+    assert pool.session(built_in("opencv-codes"), threads=1) is not pool.session(built_in("opencv-codes"), threads=2)
+
+
+def test_however_many_ask_at_once_it_is_loaded_once():
+    pool, got = Pool(), []
+    threads = [threading.Thread(target=lambda: got.append(pool.session(built_in("haar-frontal")))) for _ in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len({id(session) for session in got}) == 1
+
+
+def test_above_the_budget_the_least_recently_used_goes_first():
+    pool = Pool(budget=7)
+    first, second, third = (replace(built_in("opencv-codes"), id=name) for name in "abc")
+    for card in (first, second, first, third):
+        pool.session(card).bytes = 4
+    kept = [key[0] for key in pool._sessions]
+    assert kept == ["a", "c"]
+
+
+def test_a_dropped_session_lives_on_in_its_task(photo):
+    pool = Pool(budget=0)
+    task = pool.task("codes", "opencv-codes")
+    pool.clear()
+    assert len(task(photo)) == 0
+
+
+def test_options_are_checked_before_anything_is_loaded():
+    pool = Pool()
+    with pytest.raises(OptionError, match="option of codes must be known, got 'min_scor'"):
+        pool.task("codes", min_scor=0.5)
+    with pytest.raises(CardError, match="model 'yunet' must answer 'codes'"):
+        pool.task("codes", "yunet")
+    assert len(pool) == 0
