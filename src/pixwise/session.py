@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,16 @@ import numpy as np
 
 from pixwise.errors import ModelFileError, OptionError, SetupError, ShapeError
 
-__all__ = ["FakeSession", "OnnxSession", "Session", "Tensor", "available_threads", "choose_providers"]
+__all__ = [
+    "FakeSession",
+    "OnnxSession",
+    "Session",
+    "Tensor",
+    "available_threads",
+    "choose_providers",
+    "installed_providers",
+    "probe_provider",
+]
 
 Arrays = Mapping[str, np.ndarray]
 _DEVICES = ("auto", "cpu", "cuda")
@@ -103,6 +113,63 @@ def choose_providers(device: str) -> list[str]:
             "run: pip uninstall onnxruntime && pip install onnxruntime-gpu, or use --device cpu"
         )
     return ["CUDAExecutionProvider", "CPUExecutionProvider"] if has_cuda else ["CPUExecutionProvider"]
+
+
+def installed_providers() -> list[str]:
+    """Execution providers that this onnxruntime was built with, which does not mean that they run here."""
+    return _onnxruntime().get_available_providers()
+
+
+def probe_provider(name: str) -> str:
+    """Run a matrix product on a provider, without its silent way out to the CPU.
+
+    Returns:
+        What was run and how long it took.
+
+    Raises:
+        SetupError: the provider does not run on this machine, or computes something else.
+    """
+    ort = _onnxruntime()
+    if name not in ort.get_available_providers():
+        raise SetupError(f"{name} must be in this onnxruntime, got one built without it; install another build")
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = 1
+    if name != "CPUExecutionProvider":
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    square = np.arange(64 * 64, dtype=np.float32).reshape(64, 64) / 4096  # (64, 64)
+    try:
+        with _CREATION:
+            session = ort.InferenceSession(_square_model(64), options, providers=[name])
+        session.run(None, {"x": square})  # the first run warms up
+        started = time.perf_counter()
+        answer = session.run(None, {"x": square})[0]
+        spent = 1e3 * (time.perf_counter() - started)
+    except Exception as error:  # onnxruntime's own types
+        raise SetupError(f"{name} must run a matrix product, got {_first_line(error)}; see its installation") from error
+    if name not in session.get_providers() or not np.allclose(answer, square @ square, rtol=1e-2):
+        raise SetupError(f"{name} must run a matrix product, got another provider or a wrong product; reinstall it")
+    return f"64 x 64 product right, in {spent:.2f} ms"
+
+
+def _square_model(side: int) -> bytes:
+    """An ONNX model that squares a (side, side) float matrix, written as protobuf by hand: `onnx` is no dependency."""
+
+    def field(number: int, content: bytes | int) -> bytes:
+        if isinstance(content, int):
+            return bytes([number << 3, content])
+        return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+    dim = field(1, field(1, side))
+    tensor = field(1, field(1, 1) + field(2, dim + dim))  # TypeProto.Tensor: float, its shape
+    value = {name: field(1, name) + field(2, tensor) for name in (b"x", b"y")}
+    node = field(1, b"x") + field(1, b"x") + field(2, b"y") + field(4, b"MatMul")
+    graph = field(1, node) + field(2, b"probe") + field(11, value[b"x"]) + field(12, value[b"y"])
+    return field(1, 8) + field(7, graph) + field(8, field(1, b"") + field(2, 17))  # IR version 8, opset 17
+
+
+def _varint(number: int) -> bytes:
+    return bytes([number]) if number < 128 else bytes([number & 127 | 128]) + _varint(number >> 7)
 
 
 class OnnxSession:
