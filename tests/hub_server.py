@@ -4,21 +4,33 @@
         hub.add("owner/name", {"config.json": b"{}", "onnx/model.onnx": b"..."}, large={"onnx/model.onnx"})
         hub.faults.append(Fault("cdn", status=429, headers={"Retry-After": "1"}))
 
-HEAD and GET /{repo}/resolve/{revision}/{path} with ETag, X-Repo-Commit, X-Linked-ETag and X-Linked-Size; large files redirect to
-a path of the "CDN" (another port, so another host); Range; /api/models/{repo}/revision/{revision}; /plain/{name} for files
-that are in no repository.
+HEAD and GET /{repo}/resolve/{revision}/{path} with ETag, X-Repo-Commit, X-Linked-ETag and X-Linked-Size; large files
+redirect to a path of the "CDN" (another port, so another host); Range; /api/models/{repo}/revision/{revision};
+/plain/{name} for files that are in no repository.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from pixwise.pixels import Recipe
+from pixwise.registry import Card, CardFile
+
+MODEL, DATA, CONFIG = os.urandom(300_000), os.urandom(40_000), b'{"a": 1}'
+FILES = {"onnx/model.onnx": MODEL, "onnx/model.onnx_data": DATA, "config.json": CONFIG}
 
 
 @dataclass
@@ -31,6 +43,7 @@ class Fault:
         status: answer with it instead.
         headers: added to the answer, of whatever status.
         cut: close the connection after so many bytes of the body.
+        hold: send so many bytes of the body and then nothing for a minute.
         flip: change the byte at this place.
         trickle: send one byte each so many seconds.
         stall: wait so many seconds before the answer.
@@ -41,6 +54,7 @@ class Fault:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     cut: int = -1
+    hold: int = -1
     flip: int = -1
     trickle: float = 0.0
     stall: float = 0.0
@@ -215,8 +229,58 @@ class _Handler(BaseHTTPRequestHandler):
             for place in range(len(body)):
                 self.wfile.write(body[place : place + 1])
                 time.sleep(fault.trickle)
+        elif fault.hold >= 0:
+            self.wfile.write(body[: fault.hold])
+            time.sleep(60)
         elif fault.cut >= 0:
             self.wfile.write(body[: fault.cut])
             self.close_connection = True
         else:
             self.wfile.write(body)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub, and a machine that has nothing yet; a patience of 0.2 s, so that retries wait a hundredth of one."""
+    with HubServer() as server:
+        server.add("owner/name", FILES)
+        for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_HUB_OFFLINE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        monkeypatch.setenv("PIXWISE_HOME", str(tmp_path / "px"))
+        monkeypatch.setenv("PIXWISE_FETCH_TIMEOUT", "0.2")
+        yield server
+
+
+@pytest.fixture
+def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any socket is an error from now on."""
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def repo_card(hub: HubServer, known: bool = True, **keys: Any) -> Card:
+    """The card of owner/name; with revision, sizes and hashes where they are known."""
+    files = tuple(
+        CardFile(path, "model" if path.endswith(".onnx") else "", len(data) * known, sha(data) * known)
+        for path, data in FILES.items()
+    )
+    revision = hub.repos["owner/name"].commit if known else ""
+    keys = {"id": "tiny", "task": "detect", "repo": "owner/name", "revision": revision, "files": files} | keys
+    return Card(recipe=Recipe(resize="none"), **keys)
+
+
+def url_card(hub: HubServer, data: bytes = MODEL, known: bool = True) -> Card:
+    """The card of one file at a plain address."""
+    hub.plain["model.onnx"] = data
+    file = CardFile("model.onnx", "model", len(data) * known, sha(data) * known, f"{hub.url}/plain/model.onnx")
+    return Card(id="plain", task="detect", recipe=Recipe(resize="none"), files=(file,))

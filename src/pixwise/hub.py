@@ -10,6 +10,7 @@ NO_PROXY, SSL_CERT_FILE.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from importlib import import_module
 from importlib.util import find_spec
+from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urljoin, urlsplit
@@ -43,6 +45,7 @@ __all__ = ["Facts", "ask", "deliver", "describe", "endpoint", "host_of", "timeou
 _HOPS = 5
 _SLOWEST = 1024  # bytes per second, over six timeouts
 _CHUNK = 1 << 20
+_NO_NETWORK = (errno.ENETUNREACH, errno.EHOSTUNREACH)
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -78,7 +81,7 @@ def describe(repo: str, revision: str) -> dict[str, Any]:
     """What the hub tells about a repository: `sha`, `siblings` with sizes and hashes, `cardData`."""
     url = f"{endpoint()}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
     with _patiently(url, "GET", repo) as reply:
-        text = b"".join(_chunks(reply))
+        text = b"".join(_chunks(reply, url))
     try:
         told = json.loads(text)
     except ValueError:
@@ -106,19 +109,19 @@ def deliver(url: str, start: int, repo: str = "") -> Iterator[Delivery]:
     with _request(url, "GET", repo, start) as reply:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("Content-Range", ""))
         if reply.status == 206 and span:
-            yield Delivery(int(span[1]), int(span[2]) if span[2] != "*" else 0, _chunks(reply))
+            yield Delivery(int(span[1]), int(span[2]) if span[2] != "*" else 0, _chunks(reply, url))
         else:
-            yield Delivery(0, int(reply.headers.get("Content-Length") or 0), _chunks(reply))
+            yield Delivery(0, int(reply.headers.get("Content-Length") or 0), _chunks(reply, url))
 
 
-def _chunks(reply: Any) -> Iterator[bytes]:
+def _chunks(reply: Any, url: str) -> Iterator[bytes]:
     """The body as it arrives; a body that only trickles is an error, not a wait of hours."""
     window_start, window_bytes, window = time.monotonic(), 0, 6 * timeout()
     while True:
         try:
             chunk = reply.read1(_CHUNK)
         except (OSError, HTTPException) as error:
-            raise _trouble(error) from error
+            raise _trouble(error, url) from error
         if not chunk:
             return
         yield chunk
@@ -171,7 +174,7 @@ def _one_hop(url: str, method: str, token: str, start: int) -> Any:
     except HTTPError as reply:  # urllib's name for any reply that is not 2xx
         return reply
     except (OSError, HTTPException) as error:
-        raise _trouble(error) from error
+        raise _trouble(error, url) from error
 
 
 def _opener(loopback: bool) -> OpenerDirector:
@@ -189,13 +192,16 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def _trouble(error: BaseException) -> Again:
+def _trouble(error: BaseException, url: str) -> Exception:
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
-        text = f"expected an answer within {timeout():g} s, got none"
-    else:
-        text = f"expected an answer, got {reason or type(reason).__name__}"
-    return Again(text, pause=timeout() / 20)
+        return Again(f"expected an answer within {timeout():g} s, got none", pause=timeout() / 20)
+    if isinstance(reason, gaierror | ConnectionRefusedError) or getattr(reason, "errno", 0) in _NO_NETWORK:
+        return FetchError(  # asking again would only keep somebody without a network waiting
+            f"{host_of(url)} must be reachable, got {getattr(reason, 'strerror', '') or reason}; check the network and "
+            "HF_ENDPOINT, or fetch elsewhere and carry it here: pixwise models bundle"
+        )
+    return Again(f"expected an answer, got {reason or type(reason).__name__}", pause=timeout() / 20)
 
 
 def _refusal(reply: Any, url: str, repo: str, had_token: bool) -> Exception:

@@ -38,6 +38,7 @@ __all__ = [
     "hub_cache",
     "is_ready",
     "lock_of",
+    "named_after_content",
     "note",
     "parts_of",
     "pin",
@@ -220,18 +221,23 @@ def _folder_name(card: Card) -> str:
 def _named_by_blob(path: Path) -> dict[str, Any]:
     """What huggingface_hub fetched is named by its hash: SHA-256 for large files, git's SHA-1 for small ones."""
     blob = Path(os.path.realpath(path))
-    if blob.parent.name != "blobs":
-        return {}
-    if re.fullmatch(r"[0-9a-f]{64}", blob.name):
+    if blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", blob.name):
         return {"sha256": blob.name}
+    if blob.parent.name == "blobs" and _COMMIT.fullmatch(blob.name) and named_after_content(blob):
+        return {"sha256": hash_of(blob), "bytes": blob.stat().st_size}
+    return {}
+
+
+def named_after_content(blob: Path) -> bool:
+    """Whether a small file is what its name says, if the name is a SHA-1: git's, or plain as some mirrors give it."""
     if not _COMMIT.fullmatch(blob.name):
-        return {}
+        return True
     try:
         content = blob.read_bytes()
     except OSError:
-        return {}
-    honest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest() == blob.name
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)} if honest else {}
+        return False
+    forms = (b"blob %d\0" % len(content) + content, content)
+    return any(hashlib.sha1(form, usedforsecurity=False).hexdigest() == blob.name for form in forms)
 
 
 def pin(spot: Spot, sha256: str, size: int) -> None:

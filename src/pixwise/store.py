@@ -31,6 +31,7 @@ from pixwise.shelf import (
     find,
     is_ready,
     lock_of,
+    named_after_content,
     note,
     pin,
     read_note,
@@ -244,6 +245,9 @@ def _fetch_file(card: Card, file: CardFile, commit: str, progress: Progress | No
     known = spot.sha256 or (facts.etag if _SHA256.fullmatch(facts.etag) else "")
     parcel = Parcel(file, folder / "blobs" / facts.etag, lock, spot.bytes or facts.bytes, known, hub.host_of(url))
     came = take_in(parcel, partial(hub.deliver, url, repo=card.repo), progress=progress, force=force)
+    if not known and not named_after_content(parcel.target):
+        parcel.target.unlink()
+        raise ModelFileError(f"{file.path} of {card.repo}: expected content for {facts.etag}, got other; try again")
     with writing(spot.path.parent):
         _link(parcel.target, spot.path)
     pin(spot, *came)

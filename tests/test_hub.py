@@ -1,0 +1,174 @@
+"""A server that answers badly, slowly, or not at all."""
+
+import time
+
+import pytest
+from hub_server import FILES, MODEL, Fault, repo_card, url_card
+
+from pixwise import errors, store
+from pixwise.pixels import Recipe
+from pixwise.registry import Card, CardFile
+
+
+def leftovers(tmp_path):
+    """Names of all files that look like a model, whole or not."""
+    return {
+        path.name for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size in map(len, FILES.values())
+    }
+
+
+@pytest.mark.parametrize("card", [repo_card, url_card])
+def test_a_cut_connection_is_resumed_where_it_broke(hub, card):
+    where = "cdn/owner/name/onnx/model.onnx?" if card is repo_card else "plain"
+    hub.faults.append(Fault(f"GET /{where}", cut=100_000))
+    assert store.ensure(card(hub))["model"].read_bytes() == MODEL
+    assert [headers.get("Range") for headers in hub.asked(where)] == [None, "bytes=100000-"]
+
+
+def test_a_server_that_ignores_range_is_read_from_the_beginning(hub):
+    hub.ignores_range = True
+    hub.faults.append(Fault("GET /plain", cut=100_000))
+    assert store.ensure(url_card(hub))["model"].read_bytes() == MODEL
+
+
+def test_a_connection_that_always_breaks_is_an_error_and_looks_like_no_file(hub, tmp_path):
+    hub.faults.append(Fault("GET /plain", times=-1, cut=0))
+    with pytest.raises(errors.FetchError, match=r"model.onnx from 127.*expected 300000 bytes, got 0 before the connec"):
+        store.ensure(url_card(hub))
+    assert not leftovers(tmp_path)
+    assert store.find(url_card(hub)) is None
+
+
+@pytest.mark.parametrize("card", [repo_card, url_card])
+def test_other_bytes_than_the_card_says_are_thrown_away(hub, tmp_path, card):
+    hub.faults += [Fault("GET /plain", flip=7), Fault("GET /cdn", flip=7)]
+    with pytest.raises(errors.ModelFileError, match=r"expected SHA-256 .*, got .*thrown away"):
+        store.ensure(card(hub))
+    assert not leftovers(tmp_path)
+    assert store.ensure(card(hub))["model"].read_bytes() == MODEL
+
+
+def test_a_flipped_byte_in_a_small_file_is_seen_though_the_card_knows_no_hash(hub):
+    hub.faults.append(Fault("GET /owner/name/resolve", flip=2))
+    hub.repos["owner/name"].large = set()
+    with pytest.raises(errors.ModelFileError, match="expected content for"):
+        store.ensure(repo_card(hub, known=False))
+    assert store.find(repo_card(hub, known=False)) is None
+
+
+def test_a_file_that_the_hub_replaced_is_refused_before_its_bytes_are_asked_for(hub):
+    card = repo_card(hub)
+    hub.repos["owner/name"].files = FILES | {"onnx/model.onnx": MODEL[::-1]}
+    with pytest.raises(errors.ModelFileError, match="the server and the card disagree"):
+        store.ensure(card)
+    assert not hub.asked("GET")
+
+
+def test_a_body_longer_than_the_card_says_is_refused(hub):
+    card = url_card(hub)
+    hub.plain["model.onnx"] = MODEL + b"more"
+    with pytest.raises(errors.ModelFileError, match="expected 300000 bytes, got more"):
+        store.ensure(card)
+
+
+def test_a_gated_repository_says_how_to_get_in(hub):
+    hub.token = "secret"
+    with pytest.raises(errors.FetchError, match=r"owner/name must be open to you, got HTTP status 401.*HF_TOKEN"):
+        store.ensure(repo_card(hub))
+
+
+def test_a_forbidden_repository_says_that_the_token_has_no_access(hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    hub.faults.append(Fault("HEAD", status=403, headers={"X-Error-Code": "GatedRepo"}))
+    with pytest.raises(
+        errors.FetchError, match=r"403 \(GatedRepo\).*accept its terms.*token of HF_TOKEN has no access"
+    ):
+        store.ensure(repo_card(hub))
+
+
+def test_the_token_goes_to_the_hub_and_to_nobody_else(hub, monkeypatch):
+    hub.token = "secret"
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    store.ensure(repo_card(hub))
+    store.ensure(url_card(hub))
+    assert all(headers["Authorization"] == "Bearer secret" for headers in hub.asked("/resolve/"))
+    assert not any("Authorization" in headers for headers in hub.asked("/cdn/") + hub.asked("/plain/"))
+
+
+@pytest.mark.parametrize("code", ["RepoNotFound", "RevisionNotFound", "EntryNotFound"])
+def test_what_is_not_there_is_named(hub, code):
+    hub.faults.append(Fault("HEAD", status=404, headers={"X-Error-Code": code}))
+    word = {"RepoNotFound": "repository", "RevisionNotFound": "revision", "EntryNotFound": "file"}[code]
+    with pytest.raises(errors.FetchError, match=rf"^{word} must be there, got HTTP status 404 for http.*model.onnx"):
+        store.ensure(repo_card(hub))
+
+
+@pytest.mark.parametrize("where", ["HEAD", "GET /cdn"])
+def test_too_many_requests_waits_as_long_as_the_server_asks(hub, where):
+    hub.faults.append(Fault(where, status=429, headers={"Retry-After": "1"}))
+    started = time.monotonic()
+    assert store.ensure(repo_card(hub))["model"].read_bytes() == MODEL
+    assert 1 <= time.monotonic() - started < 5
+
+
+def test_a_wait_of_an_hour_is_an_error_at_once(hub):
+    hub.faults.append(Fault("HEAD", status=429, headers={"Retry-After": "3600"}))
+    with pytest.raises(errors.FetchError, match=r"429 and a wait of 3600 s; try again later"):
+        store.ensure(repo_card(hub))
+
+
+def test_a_server_in_trouble_is_asked_again(hub):
+    hub.faults += [Fault("HEAD", times=2, status=503), Fault("GET /cdn", status=500)]
+    assert store.ensure(repo_card(hub))["model"].read_bytes() == MODEL
+
+
+def test_a_server_that_stays_in_trouble_is_an_error(hub):
+    hub.faults.append(Fault("HEAD", times=-1, status=503))
+    with pytest.raises(errors.FetchError, match=r"expected the file, got HTTP status 503; check the network"):
+        store.ensure(repo_card(hub))
+    assert len(hub.asked("HEAD")) == 5
+
+
+def test_a_silent_server_is_given_up(hub):
+    hub.faults.append(Fault("HEAD", times=-1, stall=1.0))
+    with pytest.raises(errors.FetchError, match=r"expected an answer within 0.2 s, got none"):
+        store.ensure(repo_card(hub))
+
+
+def test_a_body_that_only_trickles_is_given_up(hub, monkeypatch):
+    monkeypatch.setenv("PIXWISE_FETCH_TIMEOUT", "0.05")
+    hub.faults.append(Fault("GET /plain", times=-1, trickle=0.01))
+    hub.ignores_range = True
+    with pytest.raises(errors.FetchError, match=r"expected 1024 bytes per second, got \d+;"):
+        store.ensure(url_card(hub))
+
+
+def test_nobody_listening_is_an_error_that_names_the_host(hub, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(errors.FetchError, match=r"^127.0.0.1:9 must be reachable, got .*refused"):
+        store.ensure(repo_card(hub))
+
+
+@pytest.mark.parametrize("address", ["http://example.com/m.onnx", "ftp://127.0.0.1/m.onnx", "file:///etc/passwd"])
+def test_an_address_that_is_not_https_is_refused(hub, no_sockets, address):
+    card = Card(id="x", task="detect", recipe=Recipe(resize="none"), files=(CardFile("m.onnx", "model", url=address),))
+    with pytest.raises(errors.FetchError, match="address of a model must begin with https://"):
+        store.ensure(card)
+
+
+def test_a_redirect_to_plain_http_elsewhere_is_refused(hub):
+    hub.faults.append(Fault("GET /plain", status=302, headers={"Location": "http://example.com/m.onnx"}))
+    with pytest.raises(errors.FetchError, match=r"must begin with https://, got 'http://example.com"):
+        store.ensure(url_card(hub))
+
+
+def test_redirects_in_a_circle_end(hub):
+    hub.faults.append(Fault("GET /plain", times=-1, status=302, headers={"Location": "/plain/model.onnx"}))
+    with pytest.raises(errors.FetchError, match="at most 5 redirects"):
+        store.ensure(url_card(hub))
+
+
+def test_a_server_that_is_no_hub_is_said_to_be_none(hub):
+    hub.faults.append(Fault("HEAD", status=200, times=-1))
+    with pytest.raises(errors.FetchError, match=r"must answer as the Hugging Face hub, got no commit"):
+        store.ensure(repo_card(hub))
