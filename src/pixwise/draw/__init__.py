@@ -1,36 +1,52 @@
-"""Results drawn into their pictures: `draw(picture, result)`, open to others' results by `draw.register`."""
+"""Results drawn into their pictures: `draw(picture, result)`, open to others' results by `draw_into.register`.
+
+@draw_into.register
+def _(result: MyResult, canvas: Canvas) -> None:
+    for row in result:
+        canvas.box(row.box, colour_of(row.label))
+        canvas.label(row.label, row.box, colour_of(row.label))
+"""
 
 from __future__ import annotations
 
 from functools import singledispatch
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from pixwise.draw.canvas import Canvas, LegendRow
+from pixwise.draw.palette import PALETTE, colour_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
-from pixwise.results import Detections, Result
+from pixwise.results import Classes, Codes, Detections, Faces, Quality, TextLines
 
-__all__ = ["draw"]
+__all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
+
+_PAPER, _INK = (255, 251, 235), PALETTE[8]
+_LANDMARKS = (PALETTE[0], PALETTE[4], PALETTE[14], PALETTE[8], PALETTE[10])  # right eye, left eye, nose, mouth corners
 
 
-def draw(picture: Any, result: Result) -> Image.Image:
-    """Draw an answer into its picture.
+def draw(picture: Any, *results: Any) -> Image.Image:
+    """Draw one answer, or several, into their picture.
 
     Args:
         picture: the picture that was asked about; anything `Picture.open` takes.
-        result: the answer.
+        *results: the answers; labels of all of them make room for one another.
 
     Returns:
-        Pillow RGB image of the picture's size.
+        Pillow RGB image of the picture's size; an empty answer leaves the picture as it is.
+
+    Raises:
+        OptionError: nothing is registered for this type of result.
     """
-    canvas = Picture.open(picture).image().copy()
-    draw_into(result, canvas)
-    return canvas
+    canvas = Canvas(Picture.open(picture).image().copy())
+    for result in results:
+        draw_into(result, canvas)
+    return canvas.finish()
 
 
 @singledispatch
-def draw_into(result: Any, canvas: Image.Image) -> None:
+def draw_into(result: Any, canvas: Canvas) -> None:
     """Draw onto `canvas`; register a function for your own result type."""
     raise OptionError(
         f"result must be one that can be drawn, got {type(result).__name__}; register it with draw_into.register"
@@ -38,8 +54,53 @@ def draw_into(result: Any, canvas: Image.Image) -> None:
 
 
 @draw_into.register
-def _(result: Detections, canvas: Image.Image) -> None:
-    pen = ImageDraw.Draw(canvas)
+def _(result: Detections, canvas: Canvas) -> None:
+    for row in reversed(list(result)):  # the best on top
+        canvas.box(row.box, colour_of(row.label))
+    for row in result:  # the best chooses its place first
+        canvas.label(f"{row.label} {row.score:.2f}", row.box, colour_of(row.label))
+
+
+@draw_into.register
+def _(result: Faces, canvas: Canvas) -> None:
+    colour = colour_of("face")
+    for row in reversed(list(result)):
+        canvas.box(row.box, colour)
+        for point, shade in zip(row.landmarks, _LANDMARKS, strict=True):
+            canvas.dot(point, shade, most_px=(row.box[2] - row.box[0]) / 14)
     for row in result:
-        pen.rectangle(tuple(row.box), outline=(255, 0, 0), width=3)
-        pen.text((row.box[0], row.box[1]), f"{row.label} {row.score:.2f}", fill=(255, 0, 0))
+        canvas.label(f"{row.score:.2f}", row.box, colour)
+
+
+@draw_into.register
+def _(result: TextLines, canvas: Canvas) -> None:
+    for row in result:
+        canvas.text_over(row.text, row.quad, _PAPER)
+    for row in result:
+        canvas.polygon(row.quad, _INK, thin=True)
+
+
+@draw_into.register
+def _(result: Codes, canvas: Canvas) -> None:
+    for row in result:
+        canvas.polygon(row.quad, colour_of(row.kind))
+        canvas.label(f"{row.kind} {row.text}", row.box, colour_of(row.kind))
+
+
+@draw_into.register
+def _(result: Classes, canvas: Canvas) -> None:
+    canvas.legend([LegendRow(f"{row.label} {row.score:.2f}", colour_of(row.label)) for row in result])
+
+
+@draw_into.register
+def _(result: Quality, canvas: Canvas) -> None:
+    if not len(result):
+        return
+    strip = tuple((tuple(map(int, row.rgb)), float(row.share)) for row in result)
+    facts = (
+        f"sharpness {result.sharpness:.0f}",
+        f"exposure {result.exposure:.2f}",
+        f"contrast {result.contrast:.2f}",
+        f"noise {result.noise:.1f}",
+    )
+    canvas.legend([*map(LegendRow, facts), LegendRow(strip=strip)])

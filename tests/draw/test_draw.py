@@ -1,0 +1,244 @@
+import time
+
+import numpy as np
+import pytest
+from photos import photo_like
+from PIL import Image
+
+from pixwise.draw import Canvas, colour_of, draw, draw_into
+from pixwise.draw.palette import contrast, on
+from pixwise.errors import OptionError
+from pixwise.results import RESULTS, Classes, Codes, Detections, Faces, Quality, TextLines
+
+BACKGROUNDS = {"black": 0, "white": 255, "grey": 128}
+
+
+def blank(width, height, shade=128):
+    return np.full((height, width, 3), shade, np.uint8)
+
+
+def one_box(box, label="person"):
+    return Detections(labels=[label], label_ids=[0], scores=[0.87], boxes=[box])
+
+
+def quad_of(x1, y1, x2, y2):
+    return [[x1, y1], [x2, y1], [x2, y2], [x1, y2]]
+
+
+def samples(width, height):
+    """One answer of each kind, scaled to a picture."""
+    scale = np.float32([width, height])
+    quad = np.float32(quad_of(0.1, 0.2, 0.8, 0.35)) * scale
+    box = np.concatenate([quad[0], quad[2]])
+    face = np.float32([0.2, 0.2, 0.6, 0.9]) * np.tile(scale, 2)
+    points = np.float32([[0.3, 0.4], [0.5, 0.4], [0.4, 0.55], [0.32, 0.7], [0.48, 0.7]]) * scale
+    return [
+        one_box(face),
+        Faces(scores=[0.9], boxes=[face], landmarks=[points]),
+        TextLines(texts=["Total 12.50"], scores=[0.9], quads=[quad], boxes=[box]),
+        Codes(kinds=["QR_CODE"], texts=["https://example.org"], quads=[quad], boxes=[box]),
+        Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
+        Quality.empty(
+            colours=[[250, 0, 0], [0, 0, 250]], shares=[0.7, 0.3], hexes=["#fa0000", "#0000fa"], sharpness=99
+        ),
+    ]
+
+
+def changed(before, after):
+    return (np.asarray(after) != before).any(axis=-1)
+
+
+def plate_of(picture, label):
+    """(x1, y1, x2, y2) of the label's plate: the largest filled part in the label's colour."""
+    import cv2
+
+    px = Canvas(Image.fromarray(np.asarray(picture))).letter_px
+    fill = (np.asarray(picture) == colour_of(label)).all(axis=-1).astype(np.uint8)
+    fill = cv2.morphologyEx(fill, cv2.MORPH_CLOSE, np.ones((px, px)))  # letters are holes in it
+    fill = cv2.morphologyEx(fill, cv2.MORPH_OPEN, np.ones((px, px)))  # lines of boxes touch it
+    _, _, parts, _ = cv2.connectedComponentsWithStats(fill)
+    x, y, wide, high, _ = parts[1 + parts[1:, 4].argmax()]
+    return x, y, x + wide, y + high
+
+
+@pytest.mark.parametrize("result", samples(320, 240), ids=lambda result: type(result).__name__)
+def test_every_kind_of_answer_changes_the_picture_and_keeps_its_size(result):
+    picture = photo_like(240, 320)
+    drawn = draw(picture, result)
+    assert drawn.size == (320, 240)
+    assert drawn.mode == "RGB"
+    assert 0.001 < changed(picture, drawn).mean() < 0.7
+
+
+@pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: kind.__name__)
+def test_an_empty_answer_leaves_the_picture_as_it_is(kind):
+    picture = photo_like(60, 80)
+    assert not changed(picture, draw(picture, kind.empty())).any()
+
+
+@pytest.mark.parametrize("result", samples(320, 240), ids=lambda result: type(result).__name__)
+def test_drawing_changes_neither_the_picture_nor_the_answer_and_repeats_itself(result):
+    picture = photo_like(240, 320)
+    before, told = picture.copy(), result.to_dict()
+    first, second = draw(picture, result), draw(picture, result)
+    assert first.tobytes() == second.tobytes()
+    assert np.array_equal(picture, before)
+    assert result.to_dict() == told
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (20_000, 10), (10, 5_000), (200, 40)], ids=str)
+def test_pictures_of_odd_shapes_can_be_drawn_on(size):
+    for result in samples(*size):
+        assert draw(blank(*size), result).size == size
+
+
+def test_a_box_changes_pixels_only_along_its_edges_and_on_its_label():
+    touched = changed(blank(640, 480), draw(blank(640, 480), one_box([200, 200, 400, 400])))
+    assert not touched[206:394, 206:394].any()  # inside
+    assert not touched[:, :190].any()
+    assert not touched[410:].any()
+    assert not touched[:160].any()
+    assert touched[198:203, 250:350].any(axis=0).all()  # the line itself
+
+
+@pytest.mark.parametrize("shade", BACKGROUNDS.values(), ids=BACKGROUNDS.keys())
+@pytest.mark.parametrize("label", ["person", "car", "tie", "boat"])
+def test_a_line_stands_out_from_any_background(label, shade):
+    drawn = np.asarray(draw(blank(300, 300, shade), one_box([50, 50, 250, 250], label)))
+    across = {tuple(pixel) for pixel in drawn[240:260, 150].tolist()} - {(shade,) * 3}
+    assert across == {colour_of(label), on(colour_of(label))} - {(shade,) * 3}  # the line and its halo
+    assert max(contrast(colour, (shade,) * 3) for colour in across) >= 3  # WCAG 2.2 for what is not text
+
+
+@pytest.mark.parametrize("size", [(200, 150), (640, 480), (6000, 4000)], ids=str)
+def test_letters_are_legible_at_any_size(size):
+    canvas = Canvas(Image.fromarray(blank(*size)))
+    drawn = np.asarray(draw(blank(*size), one_box(np.array([0.2, 0.3, 0.9, 0.9]) * np.tile(size, 2))))
+    x1, y1, x2, y2 = plate_of(drawn, "person")
+    edge = 3 * canvas.halo_px
+    plate = drawn[y1 + edge : y2 - edge, x1 + edge : x2 - edge].astype(int)
+    letters = np.abs(plate - colour_of("person")).sum(axis=-1) > 0.5 * sum(colour_of("person"))  # at least half black
+    tall = np.flatnonzero(letters.any(axis=1))
+    assert tall.max() - tall.min() + 1 >= 8  # pixels of a figure's height, the least that a screen shows well
+    assert (tall.max() - tall.min() + 1) / size[1] > 0.015  # still seen when the picture is shown 600 px high
+
+
+def test_lines_and_letters_grow_with_the_picture():
+    small, large = (Canvas(Image.fromarray(blank(*size))) for size in ((200, 150), (6000, 4500)))
+    assert small.letter_px == 12
+    assert 90 < large.letter_px < 150
+    assert large.line_px >= 10 * small.line_px
+
+
+@pytest.mark.parametrize("box", [[0, 0, 60, 40], [260, 0, 320, 30], [0, 200, 50, 240], [300, 220, 320, 240]])
+def test_labels_stay_inside_the_picture(box):
+    drawn = draw(blank(320, 240), one_box(box, "a rather long label"))
+    x1, y1, x2, y2 = plate_of(drawn, "a rather long label")
+    assert 0 <= x1 < x2 <= 320
+    assert 0 <= y1 < y2 <= 240
+    assert x2 - x1 > 100  # all of it
+
+
+def test_a_label_wider_than_the_picture_is_cut_with_dots():
+    drawn = draw(blank(200, 150), one_box([20, 50, 180, 140], "word " * 60))
+    x1, _, x2, _ = plate_of(drawn, "word " * 60)
+    assert 150 < x2 - x1 <= 200
+
+
+def test_labels_of_one_box_are_all_seen():
+    boxes, labels = [[100, 100, 200, 200]] * 5, ["cat", "person", "bus", "boat", "tie"]
+    drawn = draw(blank(320, 320), Detections(labels=labels, label_ids=range(5), scores=[0.5] * 5, boxes=boxes))
+    plates = [plate_of(drawn, label) for label in labels]
+    for i, a in enumerate(plates):
+        for b in plates[i + 1 :]:
+            assert min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1])
+
+
+def test_boxes_outside_and_of_no_size_do_no_harm():
+    boxes = [[-50, -50, -10, -10], [5, 5, 5, 5], [-20, -20, 400, 400], [90, 90, 80, 80]]
+    drawn = draw(blank(100, 100), Detections(labels=["a"] * 4, label_ids=[0] * 4, scores=[1] * 4, boxes=boxes))
+    assert drawn.size == (100, 100)
+
+
+def test_landmarks_are_dots_where_they_are_and_missing_ones_are_left_out():
+    points = np.full((1, 5, 2), np.nan)
+    points[0, 0] = (60.5, 70.5)
+    drawn = np.asarray(draw(blank(200, 200), Faces(scores=[1], boxes=[[20, 20, 180, 180]], landmarks=points)))
+    touched = changed(blank(200, 200), drawn)[30:170, 30:170]
+    y, x = np.nonzero(touched)
+    assert (y.mean() + 30, x.mean() + 30) == pytest.approx((70, 60), abs=0.5)
+
+
+@pytest.mark.parametrize("degrees", [0, 20, 90, 160, 180, 270])
+def test_a_read_text_lies_on_its_quad_at_any_angle(degrees):
+    turn = np.radians(degrees)
+    corners = np.array(quad_of(-90, -20, 90, 20)) @ [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]] + 150
+    box = [*corners.min(axis=0), *corners.max(axis=0)]
+    drawn = draw(blank(300, 300), TextLines(texts=["PIXWISE"], scores=[1], quads=[corners], boxes=[box]))
+    touched = changed(blank(300, 300), drawn)
+    assert touched.sum() == pytest.approx(180 * 40, rel=0.1)
+    assert np.argwhere(touched).mean(axis=0) == pytest.approx([149.5, 149.5], abs=1)
+
+
+def test_a_text_upside_down_is_drawn_the_right_way_up():
+    upright = np.array(quad_of(20, 20, 180, 60))
+    drawn = [
+        np.asarray(draw(blank(200, 80), TextLines(texts=["Lyly"], scores=[1], quads=[quad], boxes=[[20, 20, 180, 60]])))
+        for quad in (upright, upright[[2, 3, 0, 1]])
+    ]
+    assert np.array_equal(drawn[0][25:55, 25:175], drawn[1][25:55, 25:175])
+
+
+def test_text_too_small_to_read_gets_a_label_beside_it():
+    quad = np.array(quad_of(50, 50, 80, 54))
+    drawn = draw(blank(200, 150), TextLines(texts=["tiny"], scores=[1], quads=[quad], boxes=[[50, 50, 80, 54]]))
+    rows = np.flatnonzero(changed(blank(200, 150), drawn).any(axis=1))
+    assert len(rows) > 14
+
+
+def test_a_legend_of_many_classes_stays_within_the_picture():
+    many = Classes(labels=[f"class {i}" for i in range(100)], label_ids=range(100), scores=np.linspace(1, 0, 100))
+    touched = changed(blank(300, 200, 255), draw(blank(300, 200, 255), many))
+    assert touched[:180, :100].mean() > 0.5
+    assert not touched[:, 240:].any()
+
+
+def test_colours_of_a_picture_are_shown_by_their_shares():
+    drawn = np.asarray(draw(blank(640, 480), samples(640, 480)[-1]))
+    red, blue = ((drawn == colour).all(axis=-1).sum() for colour in ((250, 0, 0), (0, 0, 250)))
+    assert red / blue == pytest.approx(7 / 3, rel=0.1)
+
+
+def test_several_answers_share_one_picture():
+    picture, (boxes, *_, classes, _) = blank(320, 240), samples(320, 240)
+    both, alone = changed(picture, draw(picture, boxes, classes)), changed(picture, draw(picture, classes))
+    assert both.sum() > alone.sum()
+    assert both[alone].all()
+
+
+def test_drawings_of_others_results_are_registered():
+    class Mine:
+        box = (5, 5, 20, 20)
+
+    with pytest.raises(OptionError, match="result must be one that can be drawn, got Mine"):
+        draw(blank(30, 30), Mine())
+    draw_into.register(Mine)(lambda result, canvas: canvas.box(result.box, (255, 0, 0)))
+    assert changed(blank(30, 30), draw(blank(30, 30), Mine())).any()
+
+
+def test_a_result_draws_itself():
+    assert one_box([5, 5, 30, 30]).draw(blank(60, 60)).size == (60, 60)
+
+
+def test_a_hundred_boxes_on_twelve_megapixels_are_drawn_at_once():
+    random = np.random.default_rng(0)
+    corners = random.uniform(0, 2500, (100, 2))
+    boxes = np.concatenate([corners, corners + random.uniform(50, 500, (100, 2))], axis=1)
+    many = Detections(
+        labels=[f"thing {i % 20}" for i in range(100)], label_ids=range(100), scores=[1] * 100, boxes=boxes
+    )
+    picture = Image.fromarray(blank(4000, 3000))
+    draw(picture, many)  # letters are cut once
+    started = time.process_time()
+    draw(picture, many)
+    assert time.process_time() - started < 0.9  # 0.1 to 0.2 when measured alone
