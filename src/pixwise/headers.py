@@ -274,7 +274,7 @@ def guarded(name: str, kind: str) -> Iterator[None]:
             "raise that if you trust the picture"
         ) from error
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [""])[0][:120] or type(error).__name__
+        reason = "".join(filter(str.isprintable, str(error)))[:120] or type(error).__name__
         raise PictureError(
             f"{name}: expected a whole {kind} picture, got a damaged or unusual one ({reason}); "
             "fetch or export it again"
