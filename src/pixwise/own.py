@@ -2,18 +2,53 @@
 
 folder/card.toml + *.onnx                                  → the card as written
 folder/config.json + preprocessor_config.json + *.onnx     → a card derived from them
-folder/model.onnx                                          → the card.toml beside it
+folder/model.onnx                                          → the card.toml or the configs beside it
+
+`card_from_configs` is pure: `store.py` derives cards of `hf:owner/name` with it as well.
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
-from pixwise.registry import Card, card_from_table
+from pixwise.processors import recipe_from_config
+from pixwise.registry import Card, CardFile, card_from_table
 
-__all__ = ["card_of_path", "looks_like_path"]
+__all__ = ["card_from_configs", "card_of_path", "choose_onnx", "looks_like_path"]
+
+Config = Mapping[str, Any]
+
+_TASKS = {  # how the name of the architecture ends → task
+    "ForObjectDetection": "detect",
+    "ForImageClassification": "classify",
+    "ForImageClassificationWithTeacher": "classify",
+}
+_DETECT_HEADS = {  # model_type → head of tasks/detect.py
+    "conditional_detr": "detr_sigmoid",
+    "d_fine": "detr_sigmoid",
+    "dab-detr": "detr_sigmoid",
+    "deformable_detr": "detr_sigmoid",
+    "deim": "detr_sigmoid",
+    "detr": "detr_softmax",
+    "lw_detr": "detr_sigmoid",
+    "rf_detr": "detr_sigmoid",
+    "rt_detr": "detr_sigmoid",
+    "rt_detr_v2": "detr_sigmoid",
+    "table-transformer": "detr_softmax",
+}
+_PAIRS = {
+    "conditional_detr": 100,
+    "dab-detr": 100,
+    "deformable_detr": 100,
+}  # the rest take as many as there are queries
+_PRECISIONS = {"fp16": "fp16", "int8": "int8", "uint8": "int8", "quantized": "int8", "q4": "int4", "bnb4": "int4"}
+_EXPORT = "export it, for instance: optimum-cli export onnx --model NAME FOLDER"
 
 
 def looks_like_path(model: str) -> bool:
@@ -22,22 +57,172 @@ def looks_like_path(model: str) -> bool:
 
 
 def card_of_path(model: str, task: str) -> Card:
-    """The card of a folder, or of an ONNX file with a `card.toml` beside it.
+    """The card of a folder, or of an ONNX file with a `card.toml` or configs beside it.
 
     Raises:
         UnknownModelError: nothing is there.
-        CardError: neither a card nor configs, or a card without a needed key.
+        CardError: neither a card nor configs, no ONNX file, a needed key is missing, or a model for another task.
     """
     path = Path(model)
     if not path.exists():
         raise UnknownModelError(
             f"model must be a known id, a folder or an ONNX file, got {model!r}, which is not there; check the path"
         )
-    folder = path if path.is_dir() else path.parent
-    toml = folder / "card.toml"
-    if not toml.exists():
-        raise CardError(f"{path}: expected a card.toml beside the model, got none; write one (docs/models.md)")
-    return _card_of_toml(toml, task, "" if path.is_dir() else path.name)
+    for folder in (path,) if path.is_dir() else (path.parent, path.parent.parent):  # …/onnx/model.onnx: one above
+        onnx = "" if path.is_dir() else path.relative_to(folder).as_posix()
+        if (folder / "card.toml").exists():
+            return _card_of_toml(folder / "card.toml", task, onnx)
+        if (folder / "config.json").exists():
+            return _card_of_configs(folder, task, onnx)
+    raise CardError(
+        f"{path}: expected config.json and preprocessor_config.json, or a card.toml, beside the model, got neither; "
+        "write a card.toml (docs/own-models.md)"
+    )
+
+
+def card_from_configs(
+    config: Config, preprocessor: Config | None, files: Sequence[str], *, task: str, id: str, onnx: str = ""
+) -> Card:
+    """Derive a card from the configs of a model in Hugging Face form.
+
+    Args:
+        config: `config.json`.
+        preprocessor: `preprocessor_config.json`; None when there is none.
+        files: paths of all files, relative, with `/`.
+        task: what the model must answer.
+        id: what the card is called, and how messages call the model.
+        onnx: which of `files` is the model; empty chooses.
+
+    Returns:
+        A card whose files have neither sizes nor hashes.
+
+    Raises:
+        CardError: the message says which key or file is missing, or that the model answers another task.
+    """
+    architecture = _architecture(config, id)
+    _check_task(architecture, task, id)
+    names = _names(config, id)
+    onnx = onnx or choose_onnx(files, id)
+    return Card(
+        id=id,
+        task=task,
+        title=f"{architecture} of {id}",
+        head=_head(config, task, architecture, id),
+        precision=_precision(onnx),
+        recipe=recipe_from_config(preprocessor, config, id),
+        names=names,
+        files=_card_files(onnx, files),
+        options={"pairs": _PAIRS[config["model_type"]]} if config.get("model_type") in _PAIRS else {},
+    )
+
+
+def choose_onnx(files: Sequence[str], where: str) -> str:
+    """The ONNX file that is meant: onnx/model.onnx, else model.onnx, else the only one.
+
+    Raises:
+        CardError: there is none, or more than one.
+    """
+    found = sorted(path for path in files if path.endswith(".onnx"))
+    for wanted in ("onnx/model.onnx", "model.onnx"):
+        if wanted in found:
+            return wanted
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        weights = [path for path in files if path.endswith((".safetensors", ".bin", ".pt", ".pth", ".h5"))]
+        raise CardError(f"{where}: expected an ONNX file, got {weights[0] if weights else 'none'}; {_EXPORT}")
+    raise CardError(
+        f"{where}: expected onnx/model.onnx or a single ONNX file, got {len(found)} ({', '.join(found[:4])}); "
+        "name the one you mean: FOLDER/FILE.onnx"
+    )
+
+
+def _card_of_configs(folder: Path, task: str, onnx: str) -> Card:
+    config = _read_json(folder / "config.json")
+    preprocessor = folder / "preprocessor_config.json"
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file())
+    card = card_from_configs(
+        config,
+        _read_json(preprocessor) if preprocessor.exists() else None,
+        found,
+        task=task,
+        id=folder.resolve().name,
+        onnx=onnx,
+    )
+    return replace(card, folder=str(folder))
+
+
+def _read_json(path: Path) -> Config:
+    try:
+        table = json.loads(path.read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CardError(f"{path}: expected JSON, got {error}; mend the file") from error
+    if not isinstance(table, dict):
+        raise CardError(f"{path}: expected a JSON object, got {type(table).__name__}; mend the file")
+    return table
+
+
+def _architecture(config: Config, where: str) -> str:
+    named = config.get("architectures") or [config.get("architecture")]
+    if isinstance(named, str):
+        named = [named]
+    if not named[0]:
+        raise CardError(
+            f'{where}: config.json must name its architectures, got none; add "architectures": ["…ForObjectDetection"] '
+            "or write a card.toml (docs/own-models.md)"
+        )
+    return str(named[0])
+
+
+def _check_task(architecture: str, task: str, where: str) -> None:
+    answers = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "")
+    if not answers and "For" not in architecture:
+        answers = "classify"  # timm names the network only: "resnet50"
+    if answers != task:
+        endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if name == task) or "a card.toml"
+        what = f"one for {answers!r} ({architecture})" if answers else architecture
+        raise CardError(
+            f"{where}: model must answer {task!r} ({endings}), got {what}; choose another "
+            + ("task or model" if answers else "model, or write a card.toml (docs/own-models.md)")
+        )
+
+
+def _head(config: Config, task: str, architecture: str, where: str) -> str:
+    if task == "classify":
+        return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
+    kind = str(config.get("model_type", ""))
+    if kind not in _DETECT_HEADS:
+        raise CardError(
+            f"{where}: model_type of a detector must be one of {', '.join(_DETECT_HEADS)}, got {kind!r} "
+            f"({architecture}); write a card.toml with a head (docs/own-models.md)"
+        )
+    return _DETECT_HEADS[kind]
+
+
+def _names(config: Config, where: str) -> tuple[str, ...]:
+    """Labels by index; gaps in the numbering become empty names, which are never answered."""
+    labels = config.get("id2label") or {index: name for name, index in (config.get("label2id") or {}).items()}
+    labels = labels or dict(
+        enumerate(config.get("label_names") or (config.get("pretrained_cfg") or {}).get("labels") or ())
+    )
+    try:
+        numbered = {int(index): str(name) for index, name in labels.items()}
+    except (TypeError, ValueError) as error:
+        raise CardError(f"{where}: id2label of config.json must have numbers as keys, got {error}; mend it") from error
+    if any(index < 0 for index in numbered):
+        raise CardError(f"{where}: id2label of config.json must count from 0, got {min(numbered)}; mend it")
+    return tuple(numbered.get(index, "") for index in range(max(numbered, default=-1) + 1))
+
+
+def _precision(onnx: str) -> str:
+    stem = PurePosixPath(onnx).stem
+    return next((name for ending, name in _PRECISIONS.items() if stem.endswith("_" + ending)), "fp32")
+
+
+def _card_files(onnx: str, files: Sequence[str]) -> tuple[CardFile, ...]:
+    """The model and the external data beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`."""
+    beside = sorted(path for path in files if path != onnx and path.startswith((onnx + "_data", onnx + ".data")))
+    return (CardFile(onnx, part="model"), *(CardFile(path) for path in beside))
 
 
 def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:
@@ -45,12 +230,14 @@ def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:
         table = tomllib.loads(toml.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{toml}: expected TOML, got {error}; mend the file") from error
-    table = {"id": toml.parent.name, "task": task, **table}
-    if onnx and not table.get("files"):
-        table["files"] = [{"path": onnx, "part": "model"}]
-    found = card_from_table({**table}, where=str(toml))
-    if found.task != task:
-        raise CardError(f"{toml}: model must answer {task!r}, got one for {found.task!r}; choose another task or model")
-    from dataclasses import replace
-
-    return replace(found, folder=str(toml.parent))
+    table = {"id": toml.parent.resolve().name, "task": task, **table}
+    if not table.get("files"):
+        found = sorted(path.relative_to(toml.parent).as_posix() for path in toml.parent.glob("**/*.onnx*"))
+        onnx = onnx or choose_onnx(found, str(toml.parent))
+        table["files"] = [{"path": file.path, "part": file.part} for file in _card_files(onnx, found)]
+    found_card = card_from_table(table, where=str(toml))
+    if found_card.task != task:
+        raise CardError(
+            f"{toml}: model must answer {task!r}, got one for {found_card.task!r}; choose another task or model"
+        )
+    return replace(found_card, folder=str(toml.parent))

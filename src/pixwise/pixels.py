@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-Resize = Literal["none", "stretch", "shortest", "longest"]
+Resize = Literal["none", "stretch", "shortest", "longest", "closest"]
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
@@ -46,7 +46,8 @@ class Recipe:
 
     Attributes:
         size_hw: target of the resize. `stretch`: exactly this. `shortest`: the shorter side becomes `size_hw[0]`.
-            `longest`: the largest size inside `size_hw` with the aspect kept.
+            `longest`: the largest size inside `size_hw` with the aspect kept. `closest`: the aspect kept, scaled to the
+            height or the width of `size_hw`, whichever changes the picture less.
         resize: kind of resize, see `size_hw`.
         max_side: for `shortest`: the longer side is never above this; 0 is no limit.
         multiple_of: resized sides are rounded to a multiple of this.
@@ -266,21 +267,27 @@ def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
     elif recipe.resize == "longest":
         ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
         size = (int(height * ratio), int(width * ratio))
+    elif recipe.resize == "closest":
+        ratios = (recipe.size_hw[0] / height, recipe.size_hw[1] / width)
+        ratio = min(ratios, key=lambda each: abs(1 - each))
+        size = (height * ratio, width * ratio)  # real numbers: rounded once, below
     else:
         size = _shortest_edge(picture_hw, recipe.size_hw[0], recipe.max_side)
-    size = (max(1, size[0]), max(1, size[1]))
-    if recipe.multiple_of > 1:
-        size = tuple(max(1, round(side / recipe.multiple_of)) * recipe.multiple_of for side in size)
-    return size
+    rows, columns = (max(1, round(side / recipe.multiple_of)) * recipe.multiple_of for side in size)
+    return rows, columns
 
 
 def _shortest_edge(picture_hw: tuple[int, int], target: int, max_side: int) -> tuple[int, int]:
     height, width = picture_hw
+    exact: float = target
     if max_side and max(height, width) / min(height, width) * target > max_side:
-        target = round(max_side * min(height, width) / max(height, width))
-    if height <= width:
-        return target, int(target * width / height)
-    return int(target * height / width), target
+        exact = max_side * min(height, width) / max(height, width)
+    target = round(exact)
+    if target == min(height, width):
+        return height, width
+    if height <= width:  # the longer side follows from the unrounded shorter one, as in the reference processors
+        return target, int(exact * width / height)
+    return int(exact * height / width), target
 
 
 def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> tuple[npt.NDArray, Fit]:

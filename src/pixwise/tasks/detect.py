@@ -1,6 +1,7 @@
 """Where things are: boxes with labels.
 
-    picture → stretch or letterbox → (1, 3, S, S) → model → decode_* → (queries, scores, boxes) → Detections
+    picture → stretch or letterbox → (R, 3, S, S) → model → decode_* → boxes, scores, labels → Detections
+              R = 1 view, or the whole picture and its tiles, merged at the end
 
 Heads:
     detr_sigmoid   RT-DETR, D-FINE, RF-DETR: sigmoid, the best (query, class) pairs, no suppression
@@ -12,66 +13,86 @@ Heads:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from pixwise.boxes import clip, nms_per_class, xyxy_from_cxcywh
-from pixwise.errors import OptionError, nearest
-from pixwise.pixels import Fit
+from pixwise.boxes import area, nms_per_class, xyxy_from_cxcywh
+from pixwise.errors import OptionError, ShapeError, nearest
+from pixwise.picture import Picture
+from pixwise.pixels import Fit, crop, plan, prepare
 from pixwise.results import Detections
 from pixwise.task import Task, check_range
 
-__all__ = ["Detector"]
+__all__ = ["Detector", "View"]
 
 Raw = Mapping[str, np.ndarray]
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (K, 4) xyxy tensor pixels, scores (K,), label ids (K,)
 
+TILE_OVERLAP = 0.25  # share of a tile's side that it has in common with the next
+ROWS_AT_ONCE = 8  # a run of a hundred tiles would take gigabytes
 
-def decode_detr_sigmoid(raw: Raw, fit: Fit, top: int) -> Candidates:
+
+@dataclass(frozen=True)
+class View:
+    """One look at the picture: all of it, or a tile.
+
+    Attributes:
+        fit: from the view's tensor to the pixels of the whole picture.
+        box: xyxy of the view in the picture.
+    """
+
+    fit: Fit
+    box: tuple[int, int, int, int]
+
+
+def decode_detr_sigmoid(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
     """The best (query, class) pairs by sigmoid (RT-DETR, Zhao et al. 2023, as its reference post-processing does).
 
     Args:
         raw: `logits` (1, Q, C), `pred_boxes` (1, Q, 4) cxcywh as shares of the content.
         fit: for the size of the content.
-        top: how many pairs; the reference takes as many as there are queries.
+        options: `pairs`: how many are taken; without it as many as there are queries.
     """
-    logits, boxes = raw["logits"][0].astype(np.float32), raw["pred_boxes"][0].astype(np.float32)
+    logits, boxes = _output(raw, "logits"), _output(raw, "pred_boxes")
     scores = sigmoid(logits).reshape(-1)  # (Q * C,)
-    best = np.argsort(-scores, kind="stable")[: top or len(logits)]
+    best = np.argsort(-scores, kind="stable")[: options.get("pairs") or len(logits)]
     queries, label_ids = np.divmod(best, logits.shape[1])
     return _from_shares(boxes[queries], fit), scores[best], label_ids
 
 
-def decode_detr_softmax(raw: Raw, fit: Fit, top: int) -> Candidates:
+def decode_detr_softmax(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
     """The best class of each query by softmax; the last class is "no object" (DETR, Carion et al. 2020).
 
     Args:
         raw: `logits` (1, Q, C + 1), `pred_boxes` (1, Q, 4) cxcywh as shares of the content.
         fit: for the size of the content.
-        top: how many queries; 0 for all.
+        options: unused.
     """
-    logits, boxes = raw["logits"][0].astype(np.float32), raw["pred_boxes"][0].astype(np.float32)
+    logits, boxes = _output(raw, "logits"), _output(raw, "pred_boxes")
     shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
     shares = (shares / shares.sum(axis=-1, keepdims=True))[:, :-1]  # (Q, C)
-    label_ids, scores = shares.argmax(axis=-1), shares.max(axis=-1)
-    best = np.argsort(-scores, kind="stable")[: top or len(scores)]
-    return _from_shares(boxes[best], fit), scores[best], label_ids[best]
+    return _from_shares(boxes, fit), shares.max(axis=-1), shares.argmax(axis=-1)
 
 
-def decode_yolox(raw: Raw, fit: Fit, top: int) -> Candidates:
+def decode_yolox(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
     """Boxes from the three grids, score = objectness x best class (YOLOX, Ge et al. 2021).
 
     Args:
         raw: one output (1, A, 5 + C): x, y, w, h before the grid, objectness, classes; strides 8, 16, 32 in this order.
         fit: for the size of the tensor.
-        top: unused; suppression decides.
+        options: unused.
     """
     rows = next(iter(raw.values()))[0].astype(np.float32)  # (A, 5 + C)
     cells, strides = yolox_grid(fit.tensor_hw)
+    if len(rows) != len(cells) or rows.shape[1] < 6:
+        raise ShapeError(
+            f"output of a YOLOX model must have shape (1, {len(cells)}, 5 + classes) for {fit.tensor_hw} pixels, "
+            f"got {(1, *rows.shape)}; check head and size_hw of the card"
+        )
     centres = (rows[:, :2] + cells) * strides
-    sizes = np.exp(rows[:, 2:4]) * strides
+    sizes = np.exp(np.minimum(rows[:, 2:4], 20)) * strides
     label_ids = rows[:, 5:].argmax(axis=-1)
     scores = rows[:, 4] * rows[np.arange(len(rows)), 5 + label_ids]
     return xyxy_from_cxcywh(np.concatenate([centres, sizes], axis=-1)), scores, label_ids
@@ -88,22 +109,31 @@ def yolox_grid(tensor_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
 
 
-def decode_boxes(raw: Raw, fit: Fit, top: int) -> Candidates:
-    """Boxes, scores and labels as the session gives them.
+def decode_boxes(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
+    """Boxes and scores as the session gives them, all of the first class.
 
     Args:
         raw: `boxes` (1, K, 4) xyxy tensor pixels, `scores` (1, K).
         fit: unused.
-        top: unused.
+        options: unused.
     """
-    scores = raw["scores"][0]
-    return raw["boxes"][0].reshape(-1, 4), scores, np.zeros(len(scores), np.int64)
+    boxes, scores = _output(raw, "boxes"), _output(raw, "scores")
+    return boxes.reshape(-1, 4), scores, np.zeros(len(scores), np.int64)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """1 / (1 + exp(-x)), without overflow."""
     small = np.exp(-np.abs(logits))
     return np.where(logits >= 0, 1, small) / (1 + small)
+
+
+def _output(raw: Raw, name: str) -> np.ndarray:
+    """The one row of an output, float32."""
+    if name not in raw:
+        raise ShapeError(
+            f"outputs of the model must contain {name!r}, got {', '.join(raw)}; check the head of its card"
+        )
+    return raw[name][0].astype(np.float32)
 
 
 def _from_shares(boxes: np.ndarray, fit: Fit) -> np.ndarray:
@@ -116,10 +146,13 @@ class Detector(Task):
     """Find objects.
 
     Attributes:
-        min_score: lower ones are dropped.
-        max_overlap: IoU above which the weaker of two boxes of a class is dropped, for heads that need suppression.
+        min_score: lower ones are dropped; None is the head's usual value, see `USUAL_MIN_SCORES`.
+        max_overlap: IoU above which the weaker of two boxes of a class is dropped, for heads that need suppression and
+            for tiles.
         labels: keep only these classes; empty keeps all.
         top: keep the best so many; 0 keeps all.
+        tiles: for small things in huge pictures: look at the whole picture and at overlapping squares of this side, in
+            pixels of the picture; 0 looks at the whole only. Each tile costs as much as a picture.
     """
 
     name: ClassVar[str] = "detect"
@@ -130,40 +163,166 @@ class Detector(Task):
         "yolox": decode_yolox,
         "boxes": decode_boxes,
     }
+    # A sigmoid score and a softmax share of the same certainty differ; each value is where the family's own demo cuts.
+    usual_min_scores: ClassVar[Mapping[str, float]] = {
+        "detr_sigmoid": 0.4,
+        "detr_softmax": 0.7,
+        "yolox": 0.3,
+        "boxes": 0.3,
+    }
 
-    min_score: float = 0.4
+    min_score: float | None = None
     max_overlap: float = 0.45
-    labels: tuple[str, ...] = field(default=())
+    labels: tuple[str, ...] = ()
     top: int = 0
+    tiles: int = 0
 
     def check_options(self) -> None:
+        if self.min_score is None:
+            usual = self.card.options.get("min_score", self.usual_min_scores[self.card.head])
+            object.__setattr__(self, "min_score", usual)
         check_range("min_score", self.min_score, 0, 1)
         check_range("max_overlap", self.max_overlap, 0, 1)
         check_range("top", self.top, 0, 1_000_000)
+        check_range("tiles", self.tiles, 0, 1_000_000)
+        if 0 < self.tiles < 64:
+            raise OptionError(f"tiles must be 0 or at least 64 pixels, got {self.tiles}; 0 turns tiles off")
         object.__setattr__(self, "labels", (self.labels,) if isinstance(self.labels, str) else tuple(self.labels))
-        for label in self.labels:
-            if self.card.names and label not in self.card.names:
-                known = [name for name in self.card.names if name]
+        known = [name for name in self.card.names if name]
+        for label in self.labels if known else ():
+            if label not in known:
                 raise OptionError(
                     f"label must be one of the model's {len(known)} classes, got {label!r}; {nearest(label, known)}"
                 )
 
-    def postprocess(self, raw: Raw, fit: Fit) -> Detections:
-        boxes, scores, label_ids = self.heads[self.card.head](raw, fit, 0)
-        keep = scores >= self.min_score
-        keep &= np.array([bool(self._label(i)) for i in label_ids], bool)  # slots of a vocabulary that are no class
-        if self.labels:
-            keep &= np.array([self._label(i) in self.labels for i in label_ids], bool)
-        boxes, scores, label_ids = boxes[keep], scores[keep], label_ids[keep]
-        boxes = fit.boxes_to_picture(boxes)
-        if self.card.options.get("suppress"):
+    def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], tuple[View, ...]]:
+        image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
+        tensor, fit = prepare(image, picture.size_hw, self.card.recipe)
+        tensors, views = [tensor], [View(fit, (0, 0, picture.width, picture.height))]
+        boxes = tile_boxes(picture.size_hw, self.tiles)
+        pixels = picture.pixels() if boxes else None  # (H, W, 3)
+        for box in boxes:
+            tensor, view = self._tile(pixels, box)
+            tensors.append(tensor)
+            views.append(view)
+        return self._feeds(tensors, views), tuple(views)
+
+    def _tile(self, pixels: np.ndarray, box: tuple[int, int, int, int]) -> tuple[np.ndarray, View]:
+        from PIL import Image
+
+        part = Image.fromarray(np.ascontiguousarray(crop(pixels, box)))
+        tensor, fit = prepare(part, (part.height, part.width), self.card.recipe)
+        (sx, sy), (ox, oy) = fit.scale_xy, fit.offset_xy
+        return tensor, View(
+            replace(fit, picture_hw=pixels.shape[:2], offset_xy=(ox - box[0] * sx, oy - box[1] * sy)), box
+        )
+
+    def _feeds(self, tensors: list[np.ndarray], views: list[View]) -> dict[str, np.ndarray]:
+        """Rows of equal shape, smaller ones padded with zeros, and the mask of what is picture for models that ask."""
+        shape = tuple(np.max([tensor.shape for tensor in tensors], axis=0))
+        rows = np.zeros((len(tensors), *shape), tensors[0].dtype)  # (R, 3, h, w) or (R, h, w, 3)
+        for row, tensor in zip(rows, tensors, strict=True):
+            row[tuple(map(slice, tensor.shape))] = tensor
+        feeds = {self.input_name: rows}
+        for asked in self.session.inputs():
+            if asked.name == "pixel_mask":
+                tensor_hw = shape[1:] if self.card.recipe.layout == "CHW" else shape[:2]
+                mask_hw = tuple(m if m > 0 else t for m, t in zip(asked.shape[1:], tensor_hw, strict=True))
+                masks = [_mask(view.fit.content_hw, tensor_hw, mask_hw) for view in views]
+                feeds["pixel_mask"] = np.stack(masks).astype(asked.dtype.replace("float", "float32"))
+        return feeds
+
+    def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        total, step = len(feeds[self.input_name]), max(ROWS_AT_ONCE, self.batch or self.card.batch)
+        if total <= step:
+            return self.session.run(feeds)
+        runs = [
+            self.session.run({name: array[start : start + step] for name, array in feeds.items()})
+            for start in range(0, total, step)
+        ]
+        return {name: np.concatenate([raw[name] for raw in runs]) for name in runs[0]}
+
+    def postprocess(self, raw: Raw, fit: tuple[View, ...]) -> Detections:
+        seen = [
+            self._candidates({name: rows[row : row + 1] for name, rows in raw.items()}, view)
+            for row, view in enumerate(fit)
+        ]
+        boxes, scores, label_ids = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+        if self.card.options.get("suppress") or len(fit) > 1:
             order = nms_per_class(boxes, scores, label_ids, self.max_overlap)
         else:
             order = np.argsort(-scores, kind="stable")
+        if len(fit) > 1:
+            cut = np.concatenate([_cut(part[0], view, fit[0].box) for part, view in zip(seen, fit, strict=True)])
+            order = _without_cut_doubles(order, boxes, label_ids, cut)
         order = order[: self.top or len(order)]
-        boxes = clip(boxes[order], fit.picture_hw)
         names = tuple(self._label(i) for i in label_ids[order])
-        return Detections(labels=names, label_ids=label_ids[order], scores=scores[order], boxes=boxes)
+        return Detections(labels=names, label_ids=label_ids[order], scores=scores[order], boxes=boxes[order])
+
+    def _candidates(self, raw: Raw, view: View) -> Candidates:
+        """What one view shows, in pixels of the picture; too weak, unwanted and nameless ones dropped."""
+        boxes, scores, label_ids = self.heads[self.card.head](raw, view.fit, self.card.options)
+        keep = (scores >= self.min_score) & np.isfinite(boxes).all(axis=-1)
+        boxes, scores, label_ids = boxes[keep], scores[keep], label_ids[keep]
+        labels = [self._label(i) for i in label_ids]  # an empty one is a slot of the vocabulary that is no class
+        keep = np.array([bool(label) and (not self.labels or label in self.labels) for label in labels], bool)
+        return view.fit.boxes_to_picture(boxes[keep]), scores[keep], label_ids[keep]
 
     def _label(self, index: int) -> str:
         return self.card.names[index] if index < len(self.card.names) else f"class {index}"
+
+
+def tile_boxes(picture_hw: tuple[int, int], side: int) -> list[tuple[int, int, int, int]]:
+    """Overlapping squares that cover the picture, xyxy; none when it is no larger than one.
+
+    Args:
+        picture_hw: size of the picture.
+        side: of a tile, pixels; 0 for no tiles.
+    """
+    if not side or max(picture_hw) <= side:
+        return []
+    tops, lefts = (_starts(length, side) for length in picture_hw)
+    bottom, right = (min(side, length) for length in picture_hw)
+    return [(left, top, left + right, top + bottom) for top in tops for left in lefts]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where tiles begin along one axis: evenly spread, the last one ends at the edge."""
+    if length <= side:
+        return [0]
+    count = -(-(length - side) // max(1, int(side * (1 - TILE_OVERLAP)))) + 1
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def _mask(content_hw: tuple[int, int], tensor_hw: tuple[int, ...], mask_hw: tuple[int, ...]) -> np.ndarray:
+    """(h, w) one where the tensor holds picture, zero where it holds padding."""
+    mask = np.zeros(mask_hw, np.int64)
+    rows, columns = (-(-c * m // t) for c, m, t in zip(content_hw, mask_hw, tensor_hw, strict=True))
+    mask[:rows, :columns] = 1
+    return mask
+
+
+def _cut(boxes: np.ndarray, view: View, whole: tuple[int, int, int, int]) -> np.ndarray:
+    """(K,) which boxes end at an edge of their tile that is not an edge of the picture: the thing goes on outside."""
+    if view.box == whole:
+        return np.zeros(len(boxes), bool)
+    margin = max(2.0, 0.01 * (view.box[2] - view.box[0]))
+    touches = np.abs(boxes - np.float32(view.box)) <= margin  # (K, 4)
+    inner = np.array(view.box) != np.array(whole)
+    return (touches & inner).any(axis=-1)
+
+
+def _without_cut_doubles(order: np.ndarray, boxes: np.ndarray, label_ids: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """Drop a cut box when half of it lies in another box of its class: IoU alone keeps halves beside their whole."""
+    kept: list[int] = []
+    for index in sorted(order, key=lambda i: bool(cut[i])):  # whole ones first, best first among each
+        others = np.array([i for i in kept if label_ids[i] == label_ids[index]], np.int64)
+        if not cut[index] or not (_share_inside(boxes[index], boxes[others]) > 0.5).any():
+            kept.append(int(index))
+    return np.array([i for i in order if i in set(kept)], np.int64)
+
+
+def _share_inside(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(K,) how much of a box lies inside each of the others (K, 4)."""
+    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
+    return np.clip(high - low, 0, None).prod(axis=-1) / max(float(area(box)), 1e-9)
