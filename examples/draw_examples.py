@@ -25,7 +25,7 @@ ITEMS = (
 TOTAL = f"{sum(float(price) for _, price in ITEMS):.2f}"
 EAN = "4006381333931"
 LINK = "https://example.org/receipt/2041"
-# EAN-13 (GS1 General Specifications): which of the six left digits are drawn in set B, by the first digit; set A by digit.
+# EAN-13 (GS1 General Specifications): in which set each of the six left digits is drawn, by the first digit; set A.
 _PARITY = ("AAAAAA", "AABABB", "AABBAB", "AABBBA", "ABAABB", "ABBAAB", "ABBBAA", "ABABAB", "ABABBA", "ABBABA")
 _SET_A = ("0001101", "0011001", "0010011", "0111101", "0100011", "0110001", "0101111", "0111011", "0110111", "0001011")
 

@@ -1,9 +1,9 @@
-"""Sessions that need no download: what OpenCV and RapidOCR carry in their packages. The only file that uses either's detectors.
+"""Sessions that need no download: what OpenCV and RapidOCR carry in their packages.
 
     feeds {"image": (B, H, W, 3) uint8 RGB} ─▶ engine, picture by picture ─▶ {name: (B, K, ...)}
 
-An engine is a function from one picture (H, W, 3) to arrays with K rows. Where pictures of a batch give different K, the
-shorter ones are filled up with rows of score -1 (`scores`), empty text, and NaN.
+The only file that uses either's detectors. An engine is a function from one picture (H, W, 3) to arrays with K rows. Where
+pictures of a batch give different K, the shorter ones are filled up with rows of score -1 (`scores`), empty text, and NaN.
 
 Engines:
     hog           people by OpenCV's HOG           boxes (K, 4), scores (K,)
@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,6 +34,7 @@ __all__ = ["ENGINES", "BuiltinSession", "load_builtin"]
 Arrays = Mapping[str, np.ndarray]
 Pixels = npt.NDArray[np.uint8]
 Engine = Callable[[Pixels], dict[str, np.ndarray]]
+_LOG = logging.getLogger("pixwise")
 
 
 def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession:
@@ -197,7 +198,14 @@ def _no_boxes() -> dict[str, np.ndarray]:
 
 
 class CodeFinder:
-    """QR codes and bar codes by OpenCV."""
+    """QR codes and bar codes by OpenCV, whose detectors find codes of some sizes only: so the picture is tried at several.
+
+    One code may come back several times, once per size at which it was read.
+    """
+
+    sides = (500, 700, 1000, 1400, 2000, 2800)  # longer side of the picture, pixels
+    qr_sides = (700, 1400, 2800)  # that detector is slower and less choosy
+    enlarge = 2.2  # at most
 
     def __init__(self, threads: int = 0):
         self._cv2 = _cv2()
@@ -205,32 +213,53 @@ class CodeFinder:
     def __call__(self, pixels: Pixels) -> dict[str, np.ndarray]:
         """(H, W, 3) → quads (K, 4, 2), kinds (K,), texts (K,), scores (K,) all 1."""
         grey = self._cv2.cvtColor(pixels, self._cv2.COLOR_RGB2GRAY)
-        found = [("QR_CODE", text, quad) for text, quad in self._qr(grey)] + self._bars(grey)
+        readings: list[tuple[str, str, np.ndarray]] = []
+        for sized, scale in self._sizes(grey):
+            found = self._bar_codes(sized) + (self._qr_codes(sized) if max(sized.shape) in self.qr_sides else [])
+            readings += [(kind, text, quad / scale) for kind, text, quad in found]
         return {
-            "quads": np.array([quad for _, _, quad in found], np.float32).reshape(-1, 4, 2),
-            "kinds": np.array([kind for kind, _, _ in found], np.str_),
-            "texts": np.array([text for _, text, _ in found], np.str_),
-            "scores": np.ones(len(found), np.float32),
+            "quads": np.array([quad for _, _, quad in readings], np.float32).reshape(-1, 4, 2),
+            "kinds": np.array([kind for kind, _, _ in readings], np.str_),
+            "texts": np.array([text for _, text, _ in readings], np.str_),
+            "scores": np.ones(len(readings), np.float32),
         }
 
-    def _qr(self, grey: Pixels) -> list[tuple[str, np.ndarray]]:
-        found, payloads, quads, _ = self._cv2.QRCodeDetector().detectAndDecodeBytesMulti(grey)
-        if not found:
-            return []
-        return [(text_of_bytes(payload), quad) for payload, quad in zip(payloads, quads, strict=True) if payload]
+    def _sizes(self, grey: Pixels) -> Iterator[tuple[Pixels, float]]:
+        longest, shortest = max(grey.shape), min(grey.shape)
+        for side in self.sides:
+            scale = side / longest
+            if scale <= self.enlarge and shortest * scale >= 21:  # the smallest QR code has 21 modules
+                kind = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_LINEAR
+                size_wh = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
+                yield self._cv2.resize(grey, size_wh, interpolation=kind), scale
 
-    def _bars(self, grey: Pixels) -> list[tuple[str, str, np.ndarray]]:
+    def _qr_codes(self, grey: Pixels) -> list[tuple[str, str, np.ndarray]]:
+        """Dark on light by both of OpenCV's detectors, light on dark by one."""
+        plain, aruco = self._cv2.QRCodeDetector(), self._cv2.QRCodeDetectorAruco()
+        readings = []
+        for detector, view in ((aruco, grey), (plain, grey), (aruco, 255 - grey)):
+            if detector is plain and readings:
+                continue
+            try:
+                found, payloads, quads, _ = detector.detectAndDecodeBytesMulti(view)
+            except self._cv2.error as error:  # a few degenerate shapes trip asserts inside
+                _LOG.debug("QR detector gave up: %s", error)
+                continue
+            pairs = zip(payloads, quads, strict=True) if found else ()
+            readings += [("QR_CODE", text_of_bytes(payload), quad) for payload, quad in pairs if payload]
+        return readings
+
+    def _bar_codes(self, grey: Pixels) -> list[tuple[str, str, np.ndarray]]:
         found, texts, kinds, quads = self._cv2.barcode.BarcodeDetector().detectAndDecodeWithType(grey)
-        if not found:
-            return []
-        return [(kind, text, quad) for kind, text, quad in zip(kinds, texts, quads, strict=True) if text]
+        rows = zip(kinds, texts, quads, strict=True) if found else ()
+        return [(kind, text, np.roll(quad, -1, axis=0)) for kind, text, quad in rows if text]  # it starts bottom left
 
 
 class PrintedText:
-    """Lines of printed text by PP-OCR: a map of where text is, each line cut out, turned upright, read.
+    """Lines of printed text by PP-OCR: a map of where text is, each line cut out of the full picture, turned, read.
 
-    RapidOCR's own steps and models are used, but not its `RapidOCR` object, which keeps options from call to call, fetches
-    missing models by itself, and reads lines from a picture that it has scaled down.
+    RapidOCR's own models and steps are used, but not its `RapidOCR` object: that one keeps options from call to call,
+    fetches models by itself, and reads lines from a picture that it has scaled down.
     """
 
     models: ClassVar[Mapping[str, str]] = {
@@ -238,18 +267,25 @@ class PrintedText:
         "turn": "ch_ppocr_mobile_v2.0_cls_mobile.onnx",
         "read": "PP-OCRv6_rec_small.onnx",
     }
+    small, large = (
+        1_000_000,
+        2_000_000,
+    )  # pixels: pictures below are enlarged for finding lines, those above scaled down
+    most, least = 2.0, 0.25  # by no more than this
+    tile = 1536  # side of the pieces in which a picture is searched that is still larger
+    longest = 60  # a line of more times its height is read in pieces
 
     def __init__(self, threads: int = 0):
-        package = _rapidocr()
-        folder = Path(package.__file__).parent
+        folder = Path(_rapidocr().__file__).parent
         parts = {part: folder / "models" / name for part, name in self.models.items()}
         for path in parts.values():
             if not path.is_file():
                 raise SetupError(
-                    f"rapidocr must carry {path.name}, got none in {path.parent}; run: pip install --force-reinstall rapidocr"
+                    f"rapidocr must carry {path.name}, got none in {path.parent}; run: pip install 'rapidocr>=3.9'"
                 )
         session = OnnxSession.load(parts, device="cpu", threads=threads)
         self.bytes = session.bytes
+        self._cv2 = _cv2()
         self._load_steps(folder / "config.yaml", session)
 
     def _load_steps(self, config: Path, session: OnnxSession) -> None:
@@ -257,7 +293,6 @@ class PrintedText:
         from rapidocr.ch_ppocr_det import TextDetector
         from rapidocr.ch_ppocr_rec import TextRecInput, TextRecognizer
         from rapidocr.utils.parse_parameters import ParseParams
-        from rapidocr.utils.process_img import get_rotate_crop_image
 
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)  # it tells every file that it opens
         options = ParseParams.load(config)
@@ -265,33 +300,101 @@ class PrintedText:
         for section, part in ((options.Det, "find"), (options.Cls, "turn"), (options.Rec, "read")):
             section.session = session.opened(part)  # given a session, it neither looks for files nor fetches them
         options.Rec.font_path = None
-        self._finder, self._turner, self._reader = (
-            TextDetector(options.Det), TextClassifier(options.Cls), TextRecognizer(options.Rec),
-        )  # fmt: skip
-        self._cut, self._lines = get_rotate_crop_image, TextRecInput
+        self._finder, self._turner = TextDetector(options.Det), TextClassifier(options.Cls)
+        self._reader, self._lines = TextRecognizer(options.Rec), TextRecInput
 
     def __call__(self, pixels: Pixels) -> dict[str, np.ndarray]:
-        """(H, W, 3) → quads (K, 4, 2), texts (K,), scores (K,)."""
+        """(H, W, 3) → quads (K, 4, 2) from the text's own top left, texts (K,), scores (K,)."""
         bgr = np.ascontiguousarray(pixels[..., ::-1])  # PP-OCR was trained on BGR
-        quads = self._find(bgr)  # (K, 4, 2) from the top left of the picture
-        crops = [self._cut(bgr, quad.copy()) for quad in quads]
-        if not crops:
-            return {
-                "quads": np.zeros((0, 4, 2), np.float32),
-                "texts": np.zeros(0, np.str_),
-                "scores": _no_boxes()["scores"],
-            }
-        turned = self._turner(crops)
+        quads = [piece for quad in self._find(bgr) for piece in split_line(lay_down(quad), self.longest)]
+        if not quads:
+            return {"quads": np.zeros((0, 4, 2), np.float32), "texts": np.zeros(0, np.str_), "scores": np.zeros(0)}
+        turned = self._turner([self._cut(bgr, quad) for quad in quads])
         read = self._reader(self._lines(img=turned.img_list, return_word_box=False))
+        upside_down = ["180" in label and score > self._turner.cls_thresh for label, score in turned.cls_res]
         return {
-            "quads": quads.astype(np.float32),
+            "quads": np.stack([np.roll(q, -2 * flip, axis=0) for q, flip in zip(quads, upside_down, strict=True)]),
             "texts": np.array(read.txts, np.str_),
             "scores": np.array(read.scores, np.float32),
         }
 
     def _find(self, bgr: Pixels) -> np.ndarray:
-        found = self._finder(bgr)
-        return np.zeros((0, 4, 2), np.float32) if found.boxes is None else np.asarray(found.boxes, np.float32)
+        """(K, 4, 2) float32, picture pixels, from the corner that is top left in the picture."""
+        height, width = bgr.shape[:2]
+        heat = np.ascontiguousarray(self._heat(self._size(bgr)))  # (h, w) 0 to 1: is this text?
+        steps = self._finder.postprocess_op
+        mask = self._cv2.dilate((heat > steps.thresh).astype(np.uint8), np.ones((2, 2), np.uint8))
+        quads, scores = steps.boxes_from_bitmap(heat, mask, width, height)
+        quads, _ = steps.filter_det_res(quads, scores, height, width)
+        return np.asarray(quads, np.float32).reshape(-1, 4, 2)
+
+    def _size(self, bgr: Pixels) -> Pixels:
+        height, width = bgr.shape[:2]
+        area = height * width
+        scale = (
+            max(1.0, min(self.most, (self.small / area) ** 0.5)) if area < self.large else (self.large / area) ** 0.5
+        )
+        size_wh = tuple(max(1, round(length * max(self.least, scale))) for length in (width, height))
+        kind = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_CUBIC
+        return bgr if size_wh == (width, height) else self._cv2.resize(bgr, size_wh, interpolation=kind)
+
+    def _heat(self, bgr: Pixels) -> np.ndarray:
+        height, width = bgr.shape[:2]
+        if height * width <= 1.5 * self.large:
+            return self._heat_of_tile(bgr)
+        heat = np.zeros((height, width), np.float32)
+        for top, bottom in even_spans(height, self.tile, overlap=128):
+            for left, right in even_spans(width, self.tile, overlap=128):
+                piece = heat[top:bottom, left:right]
+                np.maximum(piece, self._heat_of_tile(bgr[top:bottom, left:right]), out=piece)
+        return heat
+
+    def _heat_of_tile(self, bgr: Pixels) -> np.ndarray:
+        if int(bgr.max()) - int(bgr.min()) < 16:
+            return np.zeros(bgr.shape[:2], np.float32)  # on a flat picture the model sees text everywhere
+        height, width = bgr.shape[:2]
+        padded = self._cv2.copyMakeBorder(bgr, 0, -height % 32, 0, -width % 32, self._cv2.BORDER_REPLICATE)
+        steps = self._finder.get_preprocess()
+        tensor = steps.permute(steps.normalize(padded))[None].astype(np.float32)  # (1, 3, h, w)
+        return self._finder.session(tensor)[0, 0, :height, :width]
+
+    def _cut(self, bgr: Pixels, quad: np.ndarray) -> Pixels:
+        """A line, upright."""
+        width, height = (max(1, int(length)) for length in quad_size(quad))
+        corners = np.float32([[0, 0], [width, 0], [width, height], [0, height]])
+        warp = self._cv2.getPerspectiveTransform(quad, corners)
+        return self._cv2.warpPerspective(
+            bgr, warp, (width, height), flags=self._cv2.INTER_CUBIC, borderMode=self._cv2.BORDER_REPLICATE
+        )
+
+
+def quad_size(quad: np.ndarray) -> tuple[float, float]:
+    """Width and height of a (4, 2) quad: the longer of its opposite edges."""
+    edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)  # top, right, bottom, left
+    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
+
+
+def lay_down(quad: np.ndarray) -> np.ndarray:
+    """Text that stands (higher than 1.5 times its width) starts at its top right: it is read after a turn to the left."""
+    width, height = quad_size(quad)
+    return np.roll(quad, -1, axis=0) if height >= 1.5 * width else quad
+
+
+def split_line(quad: np.ndarray, longest: float) -> list[np.ndarray]:
+    """Cut a (4, 2) quad across into equal pieces, none longer than `longest` times its height."""
+    width, height = quad_size(quad)
+    parts = max(1, int(np.ceil(width / max(height, 1) / longest)))
+    at = np.linspace(0, 1, parts + 1, dtype=np.float32)[:, None]
+    above, below = quad[0] + at * (quad[1] - quad[0]), quad[3] + at * (quad[2] - quad[3])
+    return [np.stack([above[i], above[i + 1], below[i + 1], below[i]]) for i in range(parts)]
+
+
+def even_spans(length: int, most: int, overlap: int) -> list[tuple[int, int]]:
+    """Cover `length` by equal spans of at most `most` that overlap by at least `overlap`."""
+    count = 1 if length <= most else -(-(length - overlap) // (most - overlap))
+    span = min(length, most)
+    starts = [round(i * (length - span) / max(1, count - 1)) for i in range(count)]
+    return [(start, start + span) for start in starts]
 
 
 def _rapidocr() -> Any:

@@ -24,17 +24,37 @@ Raw = Mapping[str, np.ndarray]
 
 
 def decode_codes(raw: Raw) -> tuple[np.ndarray, list[str], list[str]]:
-    """Rows that are there, without repetitions.
+    """Each code once: of the readings at one place, what most of them say, and the first of those.
 
     Args:
         raw: `quads` (1, K, 4, 2), `kinds` (1, K), `texts` (1, K), `scores` (1, K), -1 for rows that are not there.
 
     Returns:
-        (N, 4, 2) quads in tensor pixels, N kinds, N texts.
+        (N, 4, 2) quads in tensor pixels, N kinds, N texts; top to bottom, then left to right.
     """
-    there = np.flatnonzero(raw["scores"][0] >= 0)
+    there = raw["scores"][0] >= 0
     quads = raw["quads"][0][there].reshape(-1, 4, 2)
-    return quads, [str(raw["kinds"][0][i]) for i in there], [str(raw["texts"][0][i]) for i in there]
+    said = list(zip(raw["kinds"][0][there].tolist(), raw["texts"][0][there].tolist(), strict=True))
+    chosen = []
+    for members in _places(quads):
+        best = max(members, key=lambda i: sum(said[i] == said[j] for j in members))
+        chosen.append(best)
+    chosen.sort(key=lambda i: (float(quads[i][:, 1].min()), float(quads[i][:, 0].min()), i))
+    return quads[chosen].reshape(-1, 4, 2), [said[i][0] for i in chosen], [said[i][1] for i in chosen]
+
+
+def _places(quads: np.ndarray) -> list[list[int]]:
+    """Indices grouped: a reading whose centre lies in the box of the group's first is of the same code."""
+    places: list[list[int]] = []
+    for i, centre in enumerate(quads.mean(axis=1)):
+        for members in places:
+            first = quads[members[0]]
+            if (first.min(axis=0) <= centre).all() and (centre <= first.max(axis=0)).all():
+                members.append(i)
+                break
+        else:
+            places.append([i])
+    return places
 
 
 @dataclass(frozen=True, kw_only=True)
