@@ -64,7 +64,7 @@ class Canvas:
         side = math.sqrt(image.width * image.height)
         wanted = max(12, round(4 + side / 50))
         self.letter_px = max(_SMALLEST_PX, min(wanted, round(image.height / 3)))
-        self.line_px = max(1, round(self.letter_px / 8))
+        self.line_px = max(1, round(self.letter_px / 9))
         self.halo_px = max(1, round(self.line_px / 4))
         self._pen = ImageDraw.Draw(image)
         self._labels: list[tuple[str, Sequence[float], Colour]] = []
