@@ -123,7 +123,7 @@ def _usage_text(error: click.ClickException, context: click.Context | None) -> s
 
 def _say(line: str) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr closed or full: there is nobody to tell
-        print(line, file=sys.stderr, flush=True)
+        click.echo(line, err=True)
 
 
 def _abandon(stream: Any) -> None:

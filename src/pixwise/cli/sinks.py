@@ -160,11 +160,16 @@ def csv_header(kind: type[Result]) -> list[str]:
 
 def csv_rows(answer: Result) -> list[list[Any]]:
     """The lines of an answer, as `csv_header` names them."""
-    source, cells = answer.image.source, [[_flat(cell) for cell in row] for row in answer]
+    source, kind = answer.image.source, type(answer)
     if not answer.values_key:
-        return [[source, *(number for cell in row for number in cell)] for row in cells]
-    joined = (";".join(" ".join(map(str, cell)) for cell in column) for column in zip(*cells, strict=True))
-    return [[source, *(_flat(getattr(answer, spec.name))[0] for spec in values(type(answer))), *joined]]
+        return [[source, *(number for cell in row for number in _flat(cell))] for row in answer]
+    told = [_flat(getattr(answer, spec.name))[0] for spec in values(kind)]
+    return [[source, *told, *(_joined(getattr(answer, spec.name)) for spec in columns(kind))]]
+
+
+def _joined(column: Iterable[Any]) -> str:
+    """`255 0 0;0 0 9`: a whole column in one cell."""
+    return ";".join(" ".join(map(str, _flat(cell))) for cell in column)
 
 
 def _names(name: str, shape: tuple[int, ...]) -> Iterable[str]:

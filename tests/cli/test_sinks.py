@@ -1,0 +1,87 @@
+"""Answers as JSON, JSON lines and CSV; valid wherever the run is cut off."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, csv_header
+from pixwise.errors import PictureError
+from pixwise.results import Classes, Detections, Faces, ImageInfo, Quality
+
+SEEN = Detections(
+    image=ImageInfo("straße, 1.jpg", 9, 9), labels=("cat", "dog"), label_ids=[1, 2], scores=[0.9, 0.5],
+    boxes=[[0, 0, 4, 4], [1, 2, 3, 4.5]],
+)  # fmt: skip
+BROKEN = PictureError("x.png: expected a picture, got noise")
+
+
+def written(make, *answers):
+    """What a sink has written after each step."""
+    text = io.StringIO()
+    sink = make(text.write)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            sink.fail("x.png", answer)
+        else:
+            sink.add(answer, "")
+    sink.close()
+    return text.getvalue()
+
+
+def test_one_input_is_one_document():
+    assert json.loads(written(JsonSink, SEEN)) == SEEN.to_dict()
+
+
+@pytest.mark.parametrize("answers", [(), (SEEN,), (SEEN, BROKEN, SEEN), (BROKEN,)])
+def test_a_list_that_is_closed_is_valid_after_any_number(answers):
+    assert len(json.loads(written(JsonListSink, *answers))) == len(answers)
+
+
+def test_an_error_stands_in_its_place():
+    error = json.loads(written(JsonListSink, SEEN, BROKEN, SEEN))[1]
+    assert error == {
+        "schema": "pixwise/error/1",
+        "image": {"source": "x.png"},
+        "error": {"type": "PictureError", "message": "x.png: expected a picture, got noise"},
+    }
+
+
+def test_lines_are_a_document_each():
+    first, second = written(LinesSink, SEEN, BROKEN).splitlines()
+    assert json.loads(first) == SEEN.to_dict()
+    assert json.loads(second)["schema"] == "pixwise/error/1"
+    assert "straße" in first  # readable, not escaped
+
+
+def test_csv_has_a_line_per_row_and_none_for_an_error():
+    rows = list(csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Detections), SEEN, BROKEN, SEEN))))
+    assert len(rows) == 4
+    assert rows[1] == {
+        "source": "straße, 1.jpg", "label": "dog", "label_id": "2", "score": "0.5",
+        "x1": "1.0", "y1": "2.0", "x2": "3.0", "y2": "4.5",
+    }  # fmt: skip
+
+
+def test_csv_of_nothing_is_its_header():
+    assert written(lambda write: CsvSink(write, Classes)) == "source,label,label_id,score\n"
+
+
+def test_csv_leaves_unknown_landmarks_empty():
+    faces = Faces(scores=[0.5], boxes=[[0, 0, 1, 1]], landmarks=np.full((1, 5, 2), np.nan))
+    assert csv_header(Faces)[6:8] == ["landmarks_x1", "landmarks_y1"]
+    assert written(lambda write: CsvSink(write, Faces), faces).splitlines()[1].endswith(",,,,,,,,,")
+
+
+def test_csv_of_a_whole_picture_is_one_line():
+    quality = Quality.empty(colours=[[255, 0, 0], [0, 0, 9]], shares=[0.75, 0.25], hexes=("#ff0000", "#000009"))
+    (row,) = csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Quality), quality)))
+    assert (row["rgb"], row["share"], row["hex"]) == ("255 0 0;0 0 9", "0.75;0.25", "#ff0000;#000009")
+    assert row["sharpness"] == "0.0"
+
+
+def test_csv_of_a_whole_picture_without_rows_is_one_line():
+    rows = list(csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Quality), Quality.empty()))))
+    assert [row["hex"] for row in rows] == [""]
