@@ -35,6 +35,7 @@ def to_rgb(
     Returns:
         Pillow RGB image; may be `image` itself.
     """
+    image = _straight(image)
     alpha = alpha_of(image) if has_alpha else None
     image = _opaque(image)
     if icc:
@@ -52,18 +53,22 @@ def alpha_of(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # grey of more than eight bits, one value of which means "transparent"
         opaque = np.asarray(image) != image.info.get("transparency", -1)
         return Image.fromarray(opaque.astype(np.uint8) * 255)
+    image = _straight(image)
     return (image if image.mode == "RGBA" else image.convert("RGBA")).getchannel("A")
+
+
+def _straight(image: Image.Image) -> Image.Image:
+    """Colours that are not multiplied by alpha; Pillow converts these modes to nothing else."""
+    return image.convert({"RGBa": "RGBA", "La": "LA"}[image.mode]) if image.mode in ("RGBa", "La") else image
 
 
 def _opaque(image: Image.Image) -> Image.Image:
     """Eight bits, without alpha and palette, in the colour space that the file's profile speaks of."""
     if image.mode.startswith("I") or image.mode == "F":
         return Image.fromarray(eight_bits(np.asarray(image)))
-    if image.mode in ("1", "LA", "La"):
-        return image.convert("LA").getchannel("L") if image.mode == "La" else image.convert("L")
-    if image.mode in ("P", "PA", "RGBA", "RGBa", "RGBX"):
-        return (image.convert("RGBA") if image.mode == "RGBa" else image).convert("RGB")
-    return image
+    if image.mode in ("1", "LA"):
+        return image.convert("L")
+    return image.convert("RGB") if image.mode in ("P", "PA", "RGBA", "RGBX") else image
 
 
 def eight_bits(values: npt.NDArray) -> Pixels:
