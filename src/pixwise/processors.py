@@ -52,7 +52,7 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "PoolFormer": {**_CROPPED, **_IMAGENET, "crop_pct": 0.9},
     "Pvt": {**_PLAIN, **_IMAGENET, "resample": 3, "size": 224},
     "RTDetr": _STRETCHED,
-    "RfDetr": {**_STRETCHED, "do_normalize": True},
+    "RfDetr": _DETR,
     "Segformer": {**_PLAIN, **_IMAGENET, "resample": 2, "size": 512, "do_center_crop": False},
     "Siglip": {**_PLAIN, **_HALF, "resample": 3, "size": 224},
     "ViT": {**_PLAIN, **_HALF, "resample": 2, "size": 224},
