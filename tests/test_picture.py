@@ -1,0 +1,476 @@
+"""Sources, limits, alpha, scaled decoding, threads."""
+
+import base64
+import gc
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photos import photo_like
+from PIL import Image
+
+from pixwise.errors import LimitError, OptionError, PictureError, ShapeError, SourceError
+from pixwise.picture import Limits, Picture, limit_names
+from pixwise.pixels import Recipe, prepare, resize
+
+
+def encoded(image, kind="PNG", **options):
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def large():
+    """A photo-like JPEG of twelve megapixels."""
+    return encoded(photo_like(3000, 4000), "JPEG", quality=90)
+
+
+@pytest.fixture(scope="module")
+def data(photo):
+    return encoded(photo[:90, :120])
+
+
+@pytest.fixture
+def path(tmp_path, data):
+    path = tmp_path / "Überraschung am Straßenrand, Bild 1.png"
+    path.write_bytes(data)
+    return path
+
+
+# Sources
+
+
+def test_every_source_gives_the_same_picture(path, data, photo):
+    uri = "data:image/png;base64," + base64.b64encode(data).decode()
+    image = Image.open(io.BytesIO(data))
+    sources = [str(path), path, data, bytearray(data), memoryview(data), io.BytesIO(data), uri, image, photo[:90, :120]]
+    for source in sources:
+        assert np.array_equal(Picture.open(source).pixels(), photo[:90, :120])
+
+
+def test_a_path_with_blanks_and_umlauts_is_the_name_of_the_picture(path):
+    assert Picture.open(str(path)).source == str(path)
+
+
+def test_open_files_are_read_buffered_raw_and_from_where_they_stand(path, data):
+    for buffering in (-1, 0):
+        with open(path, "rb", buffering) as file:
+            assert Picture.open(file).size_hw == (90, 120)
+    file = io.BytesIO(b"junk" + data)
+    file.seek(4)
+    assert Picture.open(file).size_hw == (90, 120)
+
+
+def test_a_pipe_that_gives_less_than_asked_is_read_to_its_end(data):
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=lambda: [os.write(writing, data[i : i + 100]) for i in range(0, len(data), 100)])
+    thread.start()
+    closer = threading.Thread(target=lambda: (thread.join(), os.close(writing)))
+    closer.start()
+    with open(reading, "rb", 0) as file:
+        assert Picture.open(file).size_hw == (90, 120)
+    closer.join()
+
+
+def test_a_dash_is_standard_input(data):
+    code = "import sys; from pixwise.picture import Picture; print(Picture.open('-').size_hw)"
+    done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)
+    assert done.stdout.split() == b"(90, 120)".split()
+
+
+def test_data_uris_come_in_several_spellings(data):
+    body = base64.b64encode(data).decode()
+    lines = "\n".join(body[i : i + 76] for i in range(0, len(body), 76))
+    percent = "".join(f"%{byte:02x}" for byte in data)
+    for uri in (f"DATA:;base64,{body}", f"data:image/jpeg;base64,{lines}", f"data:,{percent}"):
+        assert Picture.open(uri).format == "PNG"
+
+
+def test_a_picture_comes_back_as_it_is(data):
+    picture = Picture.open(data)
+    assert Picture.open(picture) is picture
+
+
+def test_content_decides_not_the_name(tmp_path, data):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(data)
+    assert Picture.open(path).format == "PNG"
+
+
+def test_the_hash_is_of_the_file(path):
+    import hashlib
+
+    assert Picture.open(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert Picture.open(np.zeros((2, 2, 3), np.uint8)).sha256 == ""
+
+
+def test_arrays_of_grey_colour_and_alpha():
+    grey = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    assert np.array_equal(Picture.open(grey).pixels(), np.dstack([grey] * 3))
+    rgba = np.dstack([grey, grey, grey, np.zeros_like(grey)])
+    assert (Picture.open(rgba).pixels() == 255).all()
+    assert not Picture.open(rgba).alpha().any()
+
+
+@pytest.mark.parametrize("view", [np.s_[::-1], np.s_[:, ::2], np.s_[..., ::-1]])
+def test_views_and_read_only_arrays_are_taken(photo, view):
+    array = photo[:20, :30][view]
+    array.setflags(write=False)
+    assert np.array_equal(Picture.open(array).pixels(), array)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_an_array_changed_later_does_not_change_the_picture(channels):
+    array = np.zeros((4, 4, channels), np.uint8)[..., 0 if channels == 1 else slice(None)]
+    picture = Picture.open(array, background=(0, 0, 0))
+    array[:] = 255
+    assert not picture.pixels().any()
+
+
+def test_a_pillow_image_changed_or_closed_later_does_not_change_the_picture(path, photo):
+    with Image.open(path) as image:
+        picture = Picture.open(image)
+        image.paste("black", (0, 0, 50, 50))
+    assert np.array_equal(picture.pixels(), photo[:90, :120])
+
+
+def turned(data):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(Image.open(io.BytesIO(data)), exif=exif)
+
+
+def test_a_pillow_image_from_a_turned_file_comes_upright(data):
+    file = turned(data)
+    image = Image.open(io.BytesIO(file))
+    assert np.array_equal(Picture.open(image).pixels(), Picture.open(file).pixels())
+    image.load()
+    assert Picture.open(image).size_hw == (120, 90)
+
+
+def test_a_pillow_image_made_from_another_is_taken_as_it_is(data):
+    image = Image.open(io.BytesIO(turned(data)))
+    for made in (image.copy(), image.crop((0, 0, 50, 40)), image.convert("L")):
+        assert Picture.open(made).size_hw == made.size[::-1]  # whoever made it may have turned it already
+
+
+def test_pixels_are_a_fresh_array_each_time(data):
+    picture = Picture.open(data)
+    first = picture.pixels()
+    first[:] = 0
+    assert picture.pixels().any()
+
+
+def test_opaque_pictures_have_full_alpha(data):
+    assert (Picture.open(data).alpha() == 255).all()
+
+
+def test_alpha_is_turned_with_the_picture():
+    image = Image.new("RGBA", (3, 2))
+    image.putpixel((0, 0), (0, 0, 0, 255))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    assert Picture.open(encoded(image, exif=exif)).alpha().tolist() == [[0, 255], [0, 0], [0, 0]]
+
+
+def test_it_shows_what_it_is(data):
+    assert repr(Picture.open(data)) == "<Picture <bytes> PNG 120x90>"
+
+
+@pytest.mark.parametrize("background", ["white", (1, 2), (0, 0, 256), (0.0, 0, 0), None])
+def test_a_background_that_is_no_colour_is_an_error(data, background):
+    with pytest.raises(OptionError, match="background must be three whole numbers"):
+        Picture.open(data, background=background)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (20_000, 10), (10, 20_000)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_extreme_shapes(size, kind):
+    picture = Picture.open(encoded(Image.new("RGB", size, "red"), kind))
+    assert picture.pixels().shape == (size[1], size[0], 3)
+    assert picture.at_least((1, 1)).size[0] >= min(2, size[0])
+
+
+# What cannot be a source
+
+
+@pytest.mark.parametrize("source", [None, 5, 1.5, ["a.png"], {"a": 1}, object()])
+def test_other_things_are_refused_by_name(source):
+    with pytest.raises(OptionError, match=f"picture must be a path.*got {type(source).__name__}"):
+        Picture.open(source)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(SourceError, match=r"nothing\.png: expected a picture, got no such file"):
+        Picture.open(tmp_path / "nothing.png")
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="expected one picture, got a folder"):
+        Picture.open(tmp_path)
+
+
+def test_an_unreadable_file_says_so(path):
+    """Root may read everything, so a process without rights tries."""
+    if not hasattr(os, "setuid") or os.getuid() != 0:
+        path.chmod(0)
+        with pytest.raises(SourceError, match="got permission denied"):
+            Picture.open(path)
+        return
+    path.chmod(0o600)
+    for folder in [path.parent, *path.parent.parents][:3]:
+        folder.chmod(0o755)
+    code = "import os, sys; from pixwise.picture import Picture; os.setuid(65534); Picture.open(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=False)
+    assert "expected a readable file, got permission denied; check its mode" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "got an empty string"),
+        ("a\0b", "got embedded null byte"),
+        ("x" * 5000, "got a name that is too long"),
+        ("ftp://host/a.png", "scheme must be http, https or data, got 'ftp'"),
+        ("data:image/png;base64", "without a comma"),
+        ("data:image/png;base64,####", "data URI must be"),
+        ("data:image/png;base64,abcde", "data URI must be"),
+        ("http://host/a.png", "while URLs are off; pass allow_urls=True"),
+        ("~/no such ~.png", "no such file"),
+    ],
+)
+def test_strings_that_lead_nowhere_say_why(source, words):
+    with pytest.raises(SourceError, match=words) as caught:
+        Picture.open(source)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_file_opened_as_text_is_refused(path, tmp_path):
+    for file in (path.open(encoding="utf-8"), path.open(encoding="latin-1"), io.StringIO("text")):
+        with file, pytest.raises(OptionError, match="must be opened in binary mode, got text; use open"):
+            Picture.open(file)
+
+
+def test_closed_and_write_only_files_are_refused(path, tmp_path):
+    file = path.open("rb")
+    file.close()
+    with pytest.raises(SourceError, match=r"expected an open readable file, got .*closed file"):
+        Picture.open(file)
+    with (tmp_path / "w").open("wb") as file, pytest.raises(SourceError, match="expected an open readable file"):
+        Picture.open(file)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.full((2, 2, 3), np.nan), "got float64 with NaN or infinity"),
+        (np.zeros((2, 2, 3)), "must be uint8, got float64; scale it"),
+        (np.zeros((2, 2, 3), np.uint16), "must be uint8, got uint16"),
+        (np.zeros((2, 2), bool), "must be uint8, got bool"),
+        (np.zeros((2, 2), object), "must be uint8, got object"),
+        (np.zeros((3, 2, 2), np.uint8), r"must have shape .* got \(3, 2, 2\)"),
+        (np.zeros((1, 2, 2, 3), np.uint8), r"got \(1, 2, 2, 3\)"),
+        (np.zeros(3, np.uint8), r"got \(3,\)"),
+        (np.zeros((2, 2, 1), np.uint8), r"got \(2, 2, 1\)"),
+        (np.zeros((0, 2, 3), np.uint8), "at least one pixel"),
+    ],
+)
+def test_arrays_that_are_no_picture_are_refused(array, words):
+    with pytest.raises(ShapeError, match=words):
+        Picture.open(array)
+
+
+def test_a_closed_pillow_image_is_refused(path):
+    image = Image.open(path)
+    image.close()
+    with pytest.raises(PictureError, match="<image>"):
+        Picture.open(image)
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("max_bytes", 100), ("max_pixels", 1000), ("max_side", 100), ("max_frames", 2)]
+)
+def test_each_limit_names_itself_and_how_to_raise_it(name, limit, photo):
+    others = [Image.new("L", (120, 90), value) for value in (0, 100, 200)]
+    data = encoded(photo[:90, :120], "GIF", save_all=True, append_images=others)
+    with pytest.raises(LimitError, match=rf"must be at most {limit:,}, got .*Limits\({name}=\d+\).*--max-") as caught:
+        Picture.open(data, limits=Limits(**{name: limit}))
+    raised = int(str(caught.value).rpartition(" ")[2].rstrip(")"))
+    assert Picture.open(data, limits=Limits(**{name: raised})).size_hw == (90, 120)
+
+
+def test_limits_count_for_every_source(path, data, photo):
+    few = Limits(max_bytes=100)
+    uri = "data:;base64," + base64.b64encode(data).decode()
+    for source in (path, data, memoryview(data), io.BytesIO(data), uri):
+        with pytest.raises(LimitError, match="bytes must be at most 100"):
+            Picture.open(source, limits=few)
+    for source in (photo, Image.fromarray(photo)):
+        with pytest.raises(LimitError, match="side must be at most 100"):
+            Picture.open(source, limits=Limits(max_side=100))
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an endless file")
+def test_an_endless_file_is_cut_at_the_limit():
+    with pytest.raises(LimitError, match="bytes must be at most 5,000,000"):
+        Picture.open("/dev/zero", limits=Limits(max_bytes=5_000_000))
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.5, "9", True, None])
+def test_a_limit_that_is_no_number_is_an_error(value):
+    with pytest.raises(OptionError, match="max_side must be a whole number above 0"):
+        Limits(max_side=value)
+
+
+def test_the_names_of_the_limits_are_known():
+    assert limit_names() == ("max_bytes", "max_pixels", "max_side", "max_frames")
+
+
+# Scaled decoding
+
+
+@pytest.mark.parametrize(
+    ("side", "resample"), [(224, "bicubic"), (256, "bicubic"), (375, "bicubic"), (640, "bilinear")]
+)
+def test_scaled_decoding_stays_within_its_bound(large, side, resample):
+    picture = Picture.open(large)
+    scaled = picture.at_least((side, side))
+    assert scaled.height < picture.height
+    difference = np.abs(
+        resize(scaled, (side, side), resample).astype(int) - resize(picture.image(), (side, side), resample)
+    )
+    assert difference.mean() < 0.5
+    assert np.percentile(difference, 99.9) <= 3
+
+
+def test_scaled_decoding_never_goes_below_twice_the_asked_size(large):
+    picture = Picture.open(large)
+    for size_hw in [
+        (1, 1),
+        (187, 250),
+        (188, 250),
+        (224, 224),
+        (375, 500),
+        (376, 500),
+        (750, 1000),
+        (750, 1001),
+        (3000, 1),
+    ]:
+        image = picture.at_least(size_hw)
+        whole = image.size == (4000, 3000)
+        assert whole or (image.height >= 2 * size_hw[0] and image.width >= 2 * size_hw[1])
+    assert picture.at_least((187, 250)).size == (500, 375)
+    assert picture.at_least((751, 10)).size == (4000, 3000)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (17, 33), (31, 15), (1000, 9), (639, 479)])
+def test_odd_sizes_are_scaled_upwards(size):
+    picture = Picture.open(encoded(Image.linear_gradient("L").resize(size), "JPEG"))
+    for side in (1, 2, 4):
+        image = picture.at_least((side, side))
+        assert image.size in [(-(-size[0] // scale), -(-size[1] // scale)) for scale in (1, 2, 4, 8)]
+        assert min(image.size) >= min(2 * side, *size)
+
+
+def test_exact_means_all_of_it(large):
+    assert Picture.open(large).at_least((10, 10), exact=True).size == (4000, 3000)
+
+
+def test_formats_without_scaled_decoding_give_all_of_it(data):
+    assert Picture.open(data).at_least((1, 1)).size == (120, 90)
+
+
+def test_what_comes_back_does_not_depend_on_what_was_asked_before(large):
+    fresh = resize(Picture.open(large).at_least((224, 224)), (224, 224), "bicubic")
+    used = Picture.open(large)
+    used.pixels(), used.at_least((10, 10)), used.at_least((640, 640))
+    assert np.array_equal(resize(used.at_least((224, 224)), (224, 224), "bicubic"), fresh)
+
+
+def test_a_turned_picture_scales_by_its_upright_size():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = Picture.open(encoded(Image.new("RGB", (800, 100)), "JPEG", exif=exif))
+    assert picture.size_hw == (800, 100)
+    assert picture.at_least((100, 25)).size == (50, 400)
+
+
+def test_full_and_scaled_decodes_show_the_same_place(large):
+    recipe = Recipe(size_hw=(224, 224))
+    picture = Picture.open(large)
+    fits = [prepare(picture.at_least((224, 224), exact=exact), picture.size_hw, recipe)[1] for exact in (True, False)]
+    assert fits[0] == fits[1]
+
+
+# Threads and memory
+
+
+def test_eight_threads_on_one_picture_see_the_same(photo):
+    picture = Picture.open(encoded(photo, "JPEG"))
+    asks = [picture.pixels, lambda: np.asarray(picture.at_least((100, 100))), picture.alpha] * 8
+    with ThreadPoolExecutor(8) as pool:
+        answers = [future.result() for future in [pool.submit(ask) for ask in asks]]
+    for position, answer in enumerate(answers):
+        assert np.array_equal(answer, answers[position % 3])
+
+
+def test_a_picture_that_is_let_go_leaves_nothing(data):
+    picture = Picture.open(data)
+    picture.pixels()
+    del picture
+    assert not [item for item in gc.get_objects() if type(item) is Picture and item.size_hw == (90, 120)]
+
+
+BOMB = """
+import json, resource, sys, time
+from pixwise.picture import Picture
+import PIL.PngImagePlugin
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before, started = peak(), time.perf_counter()
+try: Picture.open(sys.argv[1])
+except ValueError as error: print(json.dumps([1e3 * (time.perf_counter() - started), peak() - before, str(error)]))
+"""
+
+
+def test_a_bomb_of_900_megapixels_is_refused_in_50_ms_and_50_mb(tmp_path):
+    path = tmp_path / "bomb.png"
+    Image.new("1", (30_000, 30_000)).save(path)
+    assert path.stat().st_size < 150_000
+    done = subprocess.run([sys.executable, "-c", BOMB, path], capture_output=True, text=True, check=True)
+    spent_ms, grown_mb, words = json.loads(done.stdout)
+    assert "pixels must be at most 250,000,000, got 900,000,000" in words
+    assert spent_ms < 50
+    assert grown_mb < 50
+
+
+PEAK = """
+import resource, sys
+from pixwise.picture import Picture
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+picture = Picture.open(sys.argv[1])
+before = peak()
+picture.image()
+print((peak() - before) / (picture.width * picture.height))
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind"), [("RGB", "JPEG"), ("RGBA", "PNG"), ("I;16", "PNG"), ("F", "TIFF"), ("P", "GIF")]
+)
+def test_decoding_takes_a_bounded_number_of_bytes_for_each_pixel(tmp_path, mode, kind):
+    path = tmp_path / "x"
+    Image.new(mode, (4000, 3000)).save(path, kind)
+    done = subprocess.run([sys.executable, "-c", PEAK, path], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 16
