@@ -5,7 +5,7 @@ import os
 import pytest
 from hub_server import DATA, FILES, MODEL, repo_card, sha, url_card
 
-from pixwise import errors, shelf, store
+from pixwise import errors, notes, store
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
 
@@ -47,7 +47,7 @@ def test_a_plain_address_is_fetched_and_verified(hub):
     card = url_card(hub)
     path = store.ensure(card)["model"]
     assert path.read_bytes() == MODEL
-    assert path.is_relative_to(shelf.home())
+    assert path.is_relative_to(notes.home())
     assert store.is_ready(card)
 
 

@@ -8,9 +8,7 @@ A file of a hub repository lies where huggingface_hub keeps it, so that both fin
                                     /snapshots/<commit>/<path>     a link to them
                                     /refs/<branch>                 the commit it meant
 
-A file of a plain address lies in PIXWISE_HOME/files/<id>-<digest>/<path>. PIXWISE_HOME/notes holds small JSON files,
-one per fact, so that two processes never share one: `seen` (this file, as stat tells it, had this hash), `pin` (this
-address gave this hash the first time), `repo` (this name meant this commit). Where nothing can be written none is kept.
+A file of a plain address lies in PIXWISE_HOME/files/<id>-<digest>/<path>.
 """
 
 from __future__ import annotations
@@ -19,12 +17,13 @@ import hashlib
 import json
 import os
 import re
-import tempfile
+import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pixwise.errors import CardError, ModelFileError
+from pixwise.notes import folder_of, forget, home, note, read_note, user_cache
 from pixwise.registry import Card, CardFile
 
 __all__ = [
@@ -32,17 +31,15 @@ __all__ = [
     "check",
     "commit_of",
     "damage",
+    "drop",
     "find",
-    "forget",
-    "home",
     "hub_cache",
     "is_ready",
+    "link",
     "lock_of",
     "named_after_content",
-    "note",
     "parts_of",
     "pin",
-    "read_note",
     "ref_of",
     "spots",
     "state",
@@ -53,63 +50,10 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CHUNK = 1 << 20
 
 
-def home() -> Path:
-    """Our own folder: PIXWISE_HOME, else `pixwise` in the user's cache directory."""
-    return _folder(os.environ.get("PIXWISE_HOME")) or _user_cache() / "pixwise"
-
-
 def hub_cache() -> Path:
     """The cache shared with huggingface_hub: HF_HUB_CACHE, else `hub` in HF_HOME or in the user's cache directory."""
-    named = _folder(os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"))
-    return named or (_folder(os.environ.get("HF_HOME")) or _user_cache() / "huggingface") / "hub"
-
-
-def _user_cache() -> Path:
-    return _folder(os.environ.get("XDG_CACHE_HOME")) or Path.home() / ".cache"
-
-
-def _folder(text: str | None) -> Path | None:
-    return Path(os.path.expandvars(text)).expanduser() if text else None
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Notes
-
-
-def _note_path(kind: str, key: str) -> Path:
-    return home() / "notes" / kind / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
-
-
-def read_note(kind: str, key: str) -> dict[str, Any]:
-    """What was noted under a key; empty when nothing, or nothing readable."""
-    try:
-        noted = json.loads(_note_path(kind, key).read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) and noted.get("key") == key else {}
-
-
-def note(kind: str, key: str, facts: dict[str, Any]) -> bool:
-    """Note facts under a key, whole or not at all; False where nothing can be written."""
-    path = _note_path(kind, key)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    except OSError:
-        return False
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"key": key, **facts}, file)
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        return False
-    return True
-
-
-def forget(kind: str, key: str) -> None:
-    """Drop a note."""
-    _note_path(kind, key).unlink(missing_ok=True)
+    named = folder_of(os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"))
+    return named or (folder_of(os.environ.get("HF_HOME")) or user_cache() / "huggingface") / "hub"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -238,6 +182,39 @@ def named_after_content(blob: Path) -> bool:
         return False
     forms = (b"blob %d\0" % len(content) + content, content)
     return any(hashlib.sha1(form, usedforsecurity=False).hexdigest() == blob.name for form in forms)
+
+
+def link(blob: Path, path: Path) -> None:
+    """Let the snapshot point to the blob, or copy it where there are no links."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary.unlink(missing_ok=True)
+    try:
+        temporary.symlink_to(os.path.relpath(blob, path.parent))
+    except (OSError, NotImplementedError):
+        shutil.copyfile(blob, temporary)
+    os.replace(temporary, path)
+
+
+def drop(spot: Spot) -> int:
+    """Delete a file and what was noted about it; a blob goes when no other snapshot points to it. Returns its bytes."""
+    forget("pin", spot.key)
+    if not spot.path.is_symlink() and not spot.path.exists():
+        return 0
+    blob = Path(os.path.realpath(spot.path))
+    size = blob.stat().st_size if blob.exists() else 0
+    spot.path.unlink()
+    if blob != spot.path and blob.parent.name == "blobs":
+        links = blob.parent.parent.glob("snapshots/*/**/*")
+        if any(link.is_symlink() and Path(os.path.realpath(link)) == blob for link in links):
+            return 0
+        blob.unlink(missing_ok=True)
+    forget("seen", str(blob))
+    for folder in spot.path.parents:
+        if folder.name in ("snapshots", "files") or any(folder.iterdir()):
+            break
+        folder.rmdir()
+    return size
 
 
 def pin(spot: Spot, sha256: str, size: int) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -19,22 +18,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pixwise.errors import CardError, LicenceError, ModelFileError, ModelMissingError
+from pixwise.errors import CardError, LicenceError, ModelFileError, ModelMissingError, OutputError
 from pixwise.intake import Parcel, Progress, take_in, writing
+from pixwise.notes import forget, note, read_note
 from pixwise.pixels import Recipe
-from pixwise.registry import Card, CardFile, default_card
+from pixwise.registry import Card, CardFile, cards, default_card
 from pixwise.shelf import (
     Spot,
     check,
     commit_of,
     damage,
+    drop,
     find,
     is_ready,
+    link,
     lock_of,
     named_after_content,
-    note,
     pin,
-    read_note,
     ref_of,
     repo_folder,
     spot_of,
@@ -44,7 +44,7 @@ from pixwise.shelf import (
 if TYPE_CHECKING:
     from pixwise.hub import Facts
 
-__all__ = ["Progress", "card_of_repo", "ensure", "find", "is_offline", "is_ready"]
+__all__ = ["Progress", "card_of_repo", "ensure", "find", "is_offline", "is_ready", "remove"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -169,7 +169,7 @@ def card_of_repo(address: str, task: str, *, offline: bool | None = None, force:
         licence=told["licence"],
         commercial=not re.search(r"(^|[-_ ])nc($|[-_ ])|non-?commercial", told["licence"].lower()),
         source=f"https://huggingface.co/{repo}",
-        files=tuple(replace(files[file.path], part=file.part) for file in found.files),
+        files=(*(replace(files[file.path], part=file.part) for file in found.files), *configs.values()),
     )
 
 
@@ -249,7 +249,7 @@ def _fetch_file(card: Card, file: CardFile, commit: str, progress: Progress | No
         parcel.target.unlink()
         raise ModelFileError(f"{file.path} of {card.repo}: expected content for {facts.etag}, got other; try again")
     with writing(spot.path.parent):
-        _link(parcel.target, spot.path)
+        link(parcel.target, spot.path)
     pin(spot, *came)
     return spot, commit
 
@@ -279,13 +279,31 @@ def _check_served(spot: Spot, facts: Facts, repo: str) -> None:
         )
 
 
-def _link(blob: Path, path: Path) -> None:
-    """Let the snapshot point to the blob, or copy it where there are no links."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)
+# ---------------------------------------------------------------------------------------------------------------------
+# Making room
+
+
+def remove(card: Card) -> int:
+    """Delete the files of a model, except those that another model on this machine needs too.
+
+    Returns:
+        Bytes that are free now.
+
+    Raises:
+        CardError: a built-in, or a model in a folder of its own.
+        OutputError: a file cannot be deleted.
+    """
+    if card.runtime == "builtin" or card.folder:
+        kind = "a built-in" if card.runtime == "builtin" else "one in a folder of its own; delete the folder"
+        raise CardError(f"model to remove must be one that is fetched, got {card.id!r}, {kind}")
+    others = [other for other in cards() if other.id != card.id and other.runtime != "builtin"]
+    needed = {spot.path for other in others if find(other) for spot in spots(other)}
     try:
-        temporary.symlink_to(os.path.relpath(blob, path.parent))
-    except (OSError, NotImplementedError):
-        shutil.copyfile(blob, temporary)
-    os.replace(temporary, path)
+        freed = sum(drop(spot) for spot in spots(card) if spot.path not in needed)
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename}: file must be deletable, got {error.strerror or error}; mend its permissions"
+        ) from error
+    name, _, revision = card.id.removeprefix("hf:").partition("@")
+    forget("repo", f"{name}@{revision or 'main'}" if card.id.startswith("hf:") else f"{card.repo}@")
+    return freed
