@@ -49,6 +49,7 @@ class Recipe:
             `longest`: the largest size inside `size_hw` with the aspect kept. `closest`: the aspect kept, scaled to the
             height or the width of `size_hw`, whichever changes the picture less.
         resize: kind of resize, see `size_hw`.
+        enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
         max_side: for `shortest`: the longer side is never above this; 0 is no limit.
         multiple_of: resized sides are rounded to a multiple of this.
         resample: filter, by Pillow's names.
@@ -65,6 +66,7 @@ class Recipe:
 
     size_hw: tuple[int, int] = (0, 0)
     resize: Resize = "stretch"
+    enlarge: bool = True
     max_side: int = 0
     multiple_of: int = 1
     resample: Resample = "bilinear"
@@ -266,6 +268,7 @@ def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
         size = recipe.size_hw
     elif recipe.resize == "longest":
         ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
+        ratio = ratio if recipe.enlarge else min(ratio, 1.0)
         size = (int(height * ratio), int(width * ratio))
     elif recipe.resize == "closest":
         ratios = (recipe.size_hw[0] / height, recipe.size_hw[1] / width)

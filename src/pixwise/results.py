@@ -147,17 +147,17 @@ class Quality(Result):
     values_key: ClassVar[str] = "quality"
 
     sharpness: float = value(
-        float, "variance of the Laplacian of the grey picture at 512 px; below about 100 looks blurred"
+        float, "variance of the Laplacian of the grey picture, seen at 512 px or less; below about 100 looks blurred"
     )
     exposure: float = value(float, "mean luma, 0 black to 1 white")
     contrast: float = value(float, "standard deviation of luma, 0 to 0.5")
-    noise: float = value(float, "standard deviation of the noise in grey levels (Immerkær 1996)")
+    noise: float = value(float, "standard deviation of the noise in grey levels, seen at 512 px or less (Immerkær 1996)")
     underexposed: float = value(float, "share of pixels that are black (luma < 5)")
     overexposed: float = value(float, "share of pixels that are white (luma > 250)")
     dhash: str = value(str, "64-bit difference hash, 16 hex digits")
     phash: str = value(str, "64-bit perceptual hash (DCT), 16 hex digits")
     colours: Ints = column("rgb", np.int64, 3, doc="sRGB, 0 to 255")
-    shares: Floats = column("share", np.float32, doc="share of the pixels, 0 to 1")
+    shares: Floats = column("share", np.float32, doc="share of the picture, 0 to 1")
     hexes: Texts = column("hex", str, doc="#rrggbb")
 
 
