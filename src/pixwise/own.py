@@ -230,14 +230,10 @@ def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:
         table = tomllib.loads(toml.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{toml}: expected TOML, got {error}; mend the file") from error
-    table = {"id": toml.parent.resolve().name, "task": task, **table}
-    if not table.get("files"):
+    card = card_from_table({"id": toml.parent.resolve().name, "task": task, **table}, where=str(toml))
+    if card.task != task:
+        raise CardError(f"{toml}: model must answer {task!r}, got one for {card.task!r}; choose another task or model")
+    if not card.files:
         found = sorted(path.relative_to(toml.parent).as_posix() for path in toml.parent.glob("**/*.onnx*"))
-        onnx = onnx or choose_onnx(found, str(toml.parent))
-        table["files"] = [{"path": file.path, "part": file.part} for file in _card_files(onnx, found)]
-    found_card = card_from_table(table, where=str(toml))
-    if found_card.task != task:
-        raise CardError(
-            f"{toml}: model must answer {task!r}, got one for {found_card.task!r}; choose another task or model"
-        )
-    return replace(found_card, folder=str(toml.parent))
+        card = replace(card, files=_card_files(onnx or choose_onnx(found, str(toml.parent)), found))
+    return replace(card, folder=str(toml.parent))

@@ -1,0 +1,189 @@
+"""A user's own model: folders, files, and what is said when something is missing."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pixwise.errors import CardError, ModelFileError, UnknownModelError
+from pixwise.own import card_from_configs, card_of_path, choose_onnx, looks_like_path
+from pixwise.tasks.classify import Classifier
+from pixwise.tasks.detect import Detector
+
+CONFIG = {
+    "architectures": ["RTDetrForObjectDetection"],
+    "model_type": "rt_detr",
+    "id2label": {"0": "cat", "2": "dog"},
+}
+PREPROCESSOR = {"image_processor_type": "RTDetrImageProcessor", "size": {"height": 32, "width": 32}}
+CLASSIFIER = {"architectures": ["ViTForImageClassification"], "model_type": "vit", "id2label": {"0": "cat"}}
+FILES = ["config.json", "onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_fp16.onnx"]
+
+
+def derive(config=CONFIG, preprocessor=PREPROCESSOR, files=FILES, task="detect", onnx=""):
+    return card_from_configs(config, preprocessor, files, task=task, id="mine", onnx=onnx)
+
+
+def write(folder, config=CONFIG, preprocessor=PREPROCESSOR, files=("onnx/model.onnx",), data=b""):
+    for name, table in (("config.json", config), ("preprocessor_config.json", preprocessor)):
+        if table is not None:
+            folder.mkdir(exist_ok=True)
+            (folder / name).write_text(json.dumps(table))
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return str(folder)
+
+
+def onnx_model(path, classes=2, size=8):
+    """A model that answers the means of three channels, times 1 … classes."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = numpy_helper.from_array(
+        np.ones((3, classes), np.float32) * np.arange(1, classes + 1, dtype=np.float32), "w"
+    )
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["pixel_values"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "w"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "means",
+        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["n", 3, size, size])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes])],
+        [weight],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+
+
+def test_labels_keep_their_numbers_and_gaps_are_no_class():
+    assert derive().names == ("cat", "", "dog")
+
+
+def test_the_head_follows_from_the_kind_of_model():
+    assert derive().head == "detr_sigmoid"
+    assert derive({**CONFIG, "model_type": "detr"}).head == "detr_softmax"
+    assert derive(CLASSIFIER, {"size": 8, "do_normalize": False}, task="classify").head == "softmax"
+    multi = {**CLASSIFIER, "problem_type": "multi_label_classification"}
+    assert derive(multi, {"size": 8, "do_normalize": False}, task="classify").head == "sigmoid"
+
+
+def test_external_data_belongs_to_the_model():
+    assert [(file.path, file.part) for file in derive().files] == [
+        ("onnx/model.onnx", "model"),
+        ("onnx/model.onnx_data", ""),
+    ]
+
+
+def test_precision_follows_from_the_name_of_the_file():
+    assert (derive().precision, derive(onnx="onnx/model_fp16.onnx").precision) == ("fp32", "fp16")
+    assert derive(onnx="onnx/model_quantized.onnx").precision == "int8"
+
+
+def test_the_onnx_file_is_chosen_in_a_known_order():
+    assert choose_onnx(["a.onnx", "model.onnx", "onnx/model.onnx"], "m") == "onnx/model.onnx"
+    assert choose_onnx(["a.onnx", "model.onnx"], "m") == "model.onnx"
+    assert choose_onnx(["a.onnx", "b.txt"], "m") == "a.onnx"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"config": {}}, "config.json must name its architectures, got none; add"),
+        (
+            {"config": CLASSIFIER},
+            "must answer 'detect' .* got one for 'classify' .ViTFor.*; choose another task or model",
+        ),
+        (
+            {"config": {"architectures": ["BertForMaskedLM"]}},
+            "must answer 'detect' .* got BertForMaskedLM; choose another",
+        ),
+        ({"config": {**CONFIG, "model_type": "yolos"}}, "model_type of a detector must be one of .* got 'yolos'"),
+        ({"config": {**CONFIG, "id2label": {"a": "cat"}}}, "id2label of config.json must have numbers as keys"),
+        ({"config": {**CONFIG, "id2label": {"-1": "cat"}}}, "must count from 0, got -1"),
+        ({"preprocessor": None}, "expected preprocessor_config.json"),
+        ({"files": ["config.json"]}, "expected an ONNX file, got none; export it"),
+        ({"files": ["model.safetensors"]}, "expected an ONNX file, got model.safetensors; export it"),
+        ({"files": ["a.onnx", "b.onnx"]}, r"a single ONNX file, got 2 \(a.onnx, b.onnx\); name the one you mean"),
+    ],
+)
+def test_what_is_missing_is_named(change, words):
+    with pytest.raises(CardError, match=words):
+        derive(**change)
+
+
+def test_a_folder_in_hugging_face_form_answers(tmp_path):
+    config = {**CLASSIFIER, "id2label": {"0": "dark", "1": "bright"}}
+    folder = write(tmp_path / "mine", config, {"size": 8, "do_normalize": False}, ())
+    onnx_model(tmp_path / "mine" / "onnx" / "model.onnx")
+    classifier = Classifier.load(folder)
+    assert classifier(np.full((20, 30, 3), 255, np.uint8)).labels == ("bright", "dark")
+    assert classifier.card.id == "mine"
+
+
+@pytest.mark.parametrize("name", ["onnx/model.onnx", "other.onnx"])
+def test_one_file_of_a_folder_may_be_named(tmp_path, name):
+    write(tmp_path / "mine", files=("onnx/model.onnx", "other.onnx"))
+    card = card_of_path(str(tmp_path / "mine" / name), "detect")
+    assert (card.files[0].path, card.folder) == (name, str(tmp_path / "mine"))
+
+
+def test_an_onnx_file_with_a_card_beside_it_answers(tmp_path):
+    onnx_model(tmp_path / "net.onnx")
+    (tmp_path / "card.toml").write_text(
+        'head = "softmax"\nnames = ["dark", "bright"]\n[input]\nsize_hw = [8, 8]\n', "utf-8"
+    )
+    assert Classifier.load(str(tmp_path / "net.onnx"))(np.full((9, 9, 3), 255, np.uint8)).labels[0] == "bright"
+    assert Classifier.load(str(tmp_path))(np.zeros((9, 9, 3), np.uint8)).scores.tolist() == [0.5, 0.5]
+
+
+def test_an_onnx_file_cut_in_half_is_named(tmp_path):
+    onnx_model(tmp_path / "net.onnx")
+    (tmp_path / "net.onnx").write_bytes((tmp_path / "net.onnx").read_bytes()[:150])
+    (tmp_path / "card.toml").write_text('head = "softmax"\n[input]\nsize_hw = [8, 8]\n')
+    with pytest.raises(ModelFileError, match=r"net.onnx: expected an ONNX model .* export it anew"):
+        Classifier.load(str(tmp_path / "net.onnx"))
+
+
+def test_a_model_of_another_task_is_refused_before_it_is_opened(tmp_path):
+    with pytest.raises(CardError, match=r"must answer 'detect'.*got one for 'classify'"):
+        Detector.load(write(tmp_path / "mine", CLASSIFIER, {"size": 8}))
+    (tmp_path / "card.toml").write_text('task = "classify"\nhead = "softmax"\n[input]\nsize_hw = [8, 8]\n')
+    (tmp_path / "a.onnx").touch()
+    with pytest.raises(CardError, match=r"card.toml: model must answer 'detect', got one for 'classify'"):
+        Detector.load(str(tmp_path))
+
+
+def test_a_place_that_is_not_there_is_named():
+    with pytest.raises(UnknownModelError, match=r"'./nowhere', which is not there; check the path"):
+        card_of_path("./nowhere", "detect")
+
+
+def test_a_file_without_card_or_configs_is_refused(tmp_path):
+    (tmp_path / "net.onnx").touch()
+    with pytest.raises(
+        CardError, match=r"expected config.json .* or a card.toml, beside the model, got neither; write"
+    ):
+        card_of_path(str(tmp_path / "net.onnx"), "detect")
+
+
+@pytest.mark.parametrize(("text", "words"), [("{", "expected JSON, got"), ("[]", "expected a JSON object, got list")])
+def test_broken_configs_are_named(tmp_path, text, words):
+    folder = write(tmp_path / "mine")
+    (tmp_path / "mine" / "config.json").write_text(text)
+    with pytest.raises(CardError, match=rf"config.json: {words}"):
+        card_of_path(folder, "detect")
+
+
+def test_a_broken_card_is_named(tmp_path):
+    (tmp_path / "card.toml").write_text("head =")
+    with pytest.raises(CardError, match=r"card.toml: expected TOML, got"):
+        card_of_path(str(tmp_path), "detect")
+
+
+def test_names_and_places_are_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert [looks_like_path(name) for name in ("dfine-s", "./x", "a\\b", "net.onnx")] == [False, True, True, True]
