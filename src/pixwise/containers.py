@@ -19,6 +19,7 @@ _MAX_SEGMENTS = 10_000  # JPEG; 255 carry the largest colour profile
 _MAX_JUNK = 65_536  # bytes between the segments of a JPEG
 _MAX_SCANS = 1_000  # JPEG; a picture has about ten
 _MAX_CHUNKS = 200_000  # PNG; 256 MB in chunks of 8 kB are 32 768
+_MAX_PAGES = 1_000_000  # TIFF
 _MAX_BLOCKS = 3_000_000  # GIF; 256 MB in blocks of 255 bytes are a million
 
 
@@ -63,11 +64,13 @@ def exif_of_png(data: bytes) -> bytes:
     raise _too_many("chunks", _MAX_CHUNKS)
 
 
-def frames_of_gif(data: bytes, stop: int) -> int:
-    """Number of frames, counted up to `stop` + 1."""
+def frames_of_gif(data: bytes) -> int:
+    """Number of frames."""
     position = 13 + _table_of_gif(data[10:11])
     frames = blocks = 0
-    while position < len(data) and frames <= stop:
+    while position < len(data):
+        if blocks > _MAX_BLOCKS:
+            raise _too_many("blocks", _MAX_BLOCKS)
         kind = data[position]
         if kind == 0x3B:
             break
@@ -85,8 +88,6 @@ def frames_of_gif(data: bytes, stop: int) -> int:
             blocks += 1
         position += 1
         blocks += 1
-        if blocks > _MAX_BLOCKS:
-            raise _too_many("blocks", _MAX_BLOCKS)
     return max(1, frames)
 
 
@@ -95,23 +96,23 @@ def _table_of_gif(flags: bytes) -> int:
     return 3 << ((flags[0] & 7) + 1) if flags and flags[0] & 0x80 else 0
 
 
-def frames_of_tiff(data: bytes, stop: int) -> int:
-    """Number of pages, counted up to `stop` + 1."""
+def frames_of_tiff(data: bytes) -> int:
+    """Number of pages; those that form a circle count once."""
     order = "<" if data[:2] == b"II" else ">"
     big = data[2:4] in (b"+\0", b"\0+")
     count_form, entry_length, offset_form = ("Q", 20, "Q") if big else ("H", 12, "I")
     offset_at, seen = (8 if big else 4), set()
-    while len(seen) <= stop:
+    while len(seen) <= _MAX_PAGES:
         try:
             (offset,) = struct.unpack_from(order + offset_form, data, offset_at)
             if not offset or offset in seen:
-                break
+                return max(1, len(seen))
             (entries,) = struct.unpack_from(order + count_form, data, offset)
         except struct.error:  # points behind the end
-            break
+            return max(1, len(seen))
         seen.add(offset)
         offset_at = offset + struct.calcsize(count_form) + entries * entry_length
-    return max(1, len(seen))
+    raise _too_many("pages", _MAX_PAGES)
 
 
 def size_of_webp(data: bytes) -> tuple[int, int]:

@@ -123,9 +123,9 @@ def _walk(name: str, kind: str, data: bytes, limits: Limits) -> tuple[int, bytes
     elif kind == "PNG":
         return 1, containers.exif_of_png(data)
     elif kind == "GIF":
-        return containers.frames_of_gif(data, limits.max_frames), b""
+        return containers.frames_of_gif(data), b""
     elif kind == "TIFF":
-        return containers.frames_of_tiff(data, limits.max_frames), b""
+        return containers.frames_of_tiff(data), b""
     elif kind == "WEBP":
         check_size(containers.size_of_webp(data), name, limits)
     return 1, b""
