@@ -1,0 +1,137 @@
+"""JSON schemas of every answer, made from the result types: `python -m pixwise.schemas docs/schemas` writes them.
+
+Draft 2020-12. A schema allows no key that is not named in it; a changed form gets a higher number in its `schema` key.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixwise.result import ImageInfo, ModelInfo, Result, columns, schema_id, values
+from pixwise.results import RESULTS
+
+__all__ = ["analysis_schema", "result_schema", "schemas", "write_schemas"]
+
+Schema = dict[str, Any]
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_TYPES = {"str": "string", "int": "integer", "float": "number"}
+_IMAGE = {
+    "source": "path, address or <kind> of the source",
+    "width": "upright, pixels",
+    "height": "upright, pixels",
+    "sha256": "of the file, 64 hex digits; empty for pixels from memory",
+}
+_MODEL = {
+    "id": "name of the model's card",
+    "revision": "commit of its repository; empty when there is none",
+    "precision": "of the weights",
+    "licence": "SPDX identifier of the weights",
+}
+
+
+def result_schema(cls: type[Result]) -> Schema:
+    """The schema of one kind of answer, as `to_dict` gives it.
+
+    Args:
+        cls: a subclass of `Result`, one of ours or another's.
+    """
+    return {
+        "$schema": _DRAFT,
+        "$id": schema_id(cls),
+        "title": cls.__name__,
+        "description": " ".join((cls.__doc__ or "").split()),
+        **_closed(_answer(cls)),
+    }
+
+
+def analysis_schema() -> Schema:
+    """The schema of `analyze`: per task an answer without its image, or the reason why there is none."""
+    status = {kind: {"const": kind} for kind in ("ok", "skipped", "error")}
+    message = {"type": "string", "description": "why it was skipped or failed, or how to get a better answer"}
+    outcomes = [_closed({"status": status[kind], "message": message}) for kind in ("skipped", "error")]
+    for cls in RESULTS:
+        answer = {key: part for key, part in _answer(cls).items() if key != "image"}
+        outcomes.append({"title": cls.__name__, **_closed({"status": status["ok"], "message": message, **answer})})
+    return {
+        "$schema": _DRAFT,
+        "$id": "pixwise/analysis/1",
+        "title": "Analysis",
+        "description": "The answers to several questions about one picture, by task.",
+        **_closed(
+            {
+                "schema": {"const": "pixwise/analysis/1"},
+                "image": _record(ImageInfo, _IMAGE),
+                "results": {"type": "object", "additionalProperties": {"oneOf": outcomes}},
+            }
+        ),
+    }
+
+
+def schemas() -> dict[str, Schema]:
+    """All schemas by file name."""
+    made = {f"{schema_id(cls).split('/')[1]}.json": result_schema(cls) for cls in RESULTS}
+    return {**made, "analysis.json": analysis_schema()}
+
+
+def write_schemas(folder: Path | str) -> list[Path]:
+    """Write all schemas into a folder; the paths come back."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, schema in schemas().items():
+        path = folder / name
+        path.write_text(json.dumps(schema, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        written.append(path)
+    return written
+
+
+def _answer(cls: type[Result]) -> Schema:
+    """The keys of one answer."""
+    answer: Schema = {
+        "schema": {"const": schema_id(cls)},
+        "image": _record(ImageInfo, _IMAGE),
+        "model": _record(ModelInfo, _MODEL),
+        "timings_ms": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+    }
+    if cls.values_key:
+        answer[cls.values_key] = _closed({spec.name: _value(spec) for spec in values(cls)})
+    row = _closed({spec.metadata["json"]: _column(spec) for spec in columns(cls)})
+    answer[cls.rows_key] = {"type": "array", "items": row}
+    return answer
+
+
+def _closed(properties: Schema) -> Schema:
+    """An object with just these keys."""
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _record(cls: type, docs: Mapping[str, str]) -> Schema:
+    return _closed(
+        {spec.name: {"type": _TYPES[str(spec.type)], "description": docs[spec.name]} for spec in fields(cls)}
+    )
+
+
+def _value(spec: Field) -> Schema:
+    return {"type": _TYPES[spec.metadata["dtype"].__name__], "description": spec.metadata["doc"]}
+
+
+def _column(spec: Field) -> Schema:
+    """One cell of a row: a scalar, or lists as deep as its shape."""
+    dtype = spec.metadata["dtype"]
+    kind = "string" if dtype is str else "integer" if issubclass(dtype, np.integer) else "number"
+    cell: Schema = {"type": [kind, "null"] if spec.metadata["missing"] else kind}
+    for length in reversed(spec.metadata["shape"]):
+        cell = {"type": "array", "items": cell, "minItems": length, "maxItems": length}
+    return {**cell, "description": spec.metadata["doc"]}
+
+
+if __name__ == "__main__":
+    for _path in write_schemas(sys.argv[1]):
+        print(_path)
