@@ -1,6 +1,9 @@
 """One run: answers in the order of the inputs, errors in their place, what was done is written."""
 
+import contextlib
+import io
 import json
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +13,7 @@ import pytest
 
 from pixwise.cli.files import Plan
 from pixwise.cli.inputs import Input, expand
-from pixwise.cli.run import Answered, about, answered, write_all
+from pixwise.cli.run import Answered, about, answered, held_back, write_all
 from pixwise.errors import PictureError, ShapeError, SourceError
 from pixwise.pixels import Recipe
 from pixwise.registry import Card
@@ -97,6 +100,30 @@ def test_an_interrupt_leaves_what_was_done_whole(format, whole, capfd, tmp_path)
     with pytest.raises(KeyboardInterrupt):
         written(interrupted(), Plan(format, tmp_path / "out"))
     assert whole((tmp_path / "out").read_text())
+
+
+class Hit(io.StringIO):
+    """Standard output that is hit by Ctrl-C while the first document is written."""
+
+    def write(self, text):
+        count = super().write(text)
+        if text.startswith("[\n{"):
+            signal.raise_signal(signal.SIGINT)
+        return count
+
+
+def test_an_interrupt_in_the_middle_of_a_document_waits_for_its_end():
+    items = [Answered(Input("a.png", "a.png"), ANSWER)] * 3
+    with contextlib.redirect_stdout(Hit()) as out, pytest.raises(KeyboardInterrupt):
+        written(items)
+    assert json.loads(out.getvalue()) == [ANSWER.to_dict()]
+
+
+def test_a_second_interrupt_does_not_wait():
+    with pytest.raises(KeyboardInterrupt), held_back():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_any_other_end_leaves_no_file(tmp_path):

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
+from click.shell_completion import shell_complete
 
 from pixwise import __version__
 from pixwise.cli.endings import ending, prepare_process
@@ -71,9 +73,15 @@ def pixwise() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Entry point of the `pixwise` command."""
+    asked = os.environ.get("_PIXWISE_COMPLETE", "")
+    if asked:
+        sys.exit(shell_complete(pixwise, {}, "pixwise", "_PIXWISE_COMPLETE", asked))
     prepare_process()
     try:
-        code = pixwise.main(args, prog_name="pixwise", standalone_mode=False)
+        # not `pixwise.main`: that one tells interrupts and broken pipes in click's own way
+        with pixwise.make_context("pixwise", sys.argv[1:] if args is None else args) as context:
+            code = pixwise.invoke(context)
+            sys.stdout.flush()
     except BaseException as error:  # what is not ours to explain goes on its way from `ending`
         code = ending(error)
     sys.exit(code if isinstance(code, int) else 0)

@@ -55,10 +55,14 @@ class Progress:
         """Give the items on, counting; the line is gone while the caller works on an item's output."""
         began = time.monotonic()
         for done, item in enumerate(items, start=1):
-            self._line.clear()
+            self.clear()
             yield item
             if done < self._total:
                 self._line.draw(self.text(done, time.monotonic() - began))
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line away."""
         self._line.clear()
 
     def text(self, done: int, seconds: float) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ from pixwise.cli.progress import Progress
 from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
 from pixwise.errors import PixwiseError
 from pixwise.picture import Limits, Picture
+from pixwise.sources import limit_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,9 +102,10 @@ def write_all(
         Exit code: 0, or 1 when an input failed.
 
     Raises:
-        KeyboardInterrupt: again, after what was done was written.
+        KeyboardInterrupt, SystemExit: again, after what was done was written.
     """
-    progress, failed, interrupted = Progress(total), 0, False
+    progress, failed = Progress(total), 0
+    stopped: BaseException | None = None
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(WholeFile(plan.data) if plan.data else StandardOutput())
         sink = sink_of(plan, out.write, one, render, kind)
@@ -112,24 +115,28 @@ def write_all(
                     failed += 1
                     click.echo(f"pixwise: {line}", err=True)
                 _write_one(index, item, plan, sink)
-        except KeyboardInterrupt:
-            interrupted = True
-        sink.close()
-    if interrupted:
-        raise KeyboardInterrupt
+        except (KeyboardInterrupt, SystemExit) as error:  # Ctrl-C, SIGTERM
+            stopped = error
+        progress.clear()
+        with held_back():
+            sink.close()
+    if stopped:
+        raise stopped
     return 1 if failed else 0
 
 
 def _write_one(index: int, item: Answered, plan: Plan, sink: Sink) -> None:
     if isinstance(item.answer, Exception):
-        sink.fail(item.input.source, item.answer)
+        with held_back():
+            sink.fail(item.input.source, item.answer)
         return
     drawn = _draw(plan.drawn[index], item) if plan.drawn else ""
     if plan.documents:
         with WholeFile(plan.documents[index]) as file:
             JsonSink(file.write).add(item.answer, drawn)
     else:
-        sink.add(item.answer, drawn)
+        with held_back():
+            sink.add(item.answer, drawn)
 
 
 def _draw(path: Path, item: Answered) -> str:
@@ -140,6 +147,29 @@ def _draw(path: Path, item: Answered) -> str:
     with WholeFile(path) as file:
         file.write(data.getvalue())
     return str(path)
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until a piece is written; the second one does not (the reader may have stopped reading)."""
+    came: list[int] = []
+
+    def keep(number: int, frame: Any) -> None:
+        came.append(number)
+        if len(came) > 1:
+            raise KeyboardInterrupt
+
+    try:
+        before = {number: signal.signal(number, keep) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: signals do not come here
+        before = {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)
 
 
 class _NoSink:
@@ -184,4 +214,4 @@ def one_line(error: BaseException) -> str:
 
 def limits_of(options: dict[str, Any]) -> Limits:
     """Take the limits out of a command's options."""
-    return Limits(**{name: options.pop(name) for name in ("max_bytes", "max_pixels", "max_side", "max_frames")})
+    return Limits(**{name: options.pop(name) for name in limit_names()})

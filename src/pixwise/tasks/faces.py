@@ -71,7 +71,7 @@ class FaceDetector(Task):
         max_overlap: IoU above which the weaker of two faces is dropped.
         min_size: faces whose longer side is below this many pixels of the picture are dropped.
         top: keep the best so many; 0 keeps all.
-        max_side: pictures are scaled down until their longer side is this, for models that take any size; smaller is
+        shrink_to: pictures are scaled down until their longer side is this, for models that take any size; smaller is
             quicker, larger finds smaller faces. 0 is what the card says.
     """
 
@@ -83,22 +83,22 @@ class FaceDetector(Task):
     max_overlap: float = 0.3
     min_size: float = 0.0
     top: int = 0
-    max_side: int = 0
+    shrink_to: int = 0
 
     def check_options(self) -> None:
         check_range("min_score", self.min_score, 0, 1)
         check_range("max_overlap", self.max_overlap, 0, 1)
         check_range("min_size", self.min_size, 0, 1_000_000)
         check_range("top", self.top, 0, 1_000_000)
-        check_range("max_side", self.max_side, 0, 16_384)
+        check_range("shrink_to", self.shrink_to, 0, 16_384)
         recipe = self.card.recipe
-        if self.max_side and (min(recipe.pad_hw) > 0 or recipe.resize != "longest"):
+        if self.shrink_to and (min(recipe.pad_hw) > 0 or recipe.resize != "longest"):
             raise OptionError(
-                f"max_side must be 0 for model {self.card.id!r}, whose input has one size, got {self.max_side}; "
+                f"shrink_to must be 0 for model {self.card.id!r}, whose input has one size, got {self.shrink_to}; "
                 "leave it out, or choose a model that takes any size"
             )
-        if self.max_side:
-            side = (self.max_side, self.max_side)
+        if self.shrink_to:
+            side = (self.shrink_to, self.shrink_to)
             object.__setattr__(self, "card", replace(self.card, recipe=replace(recipe, size_hw=side)))
 
     def postprocess(self, raw: Raw, fit: Fit) -> Faces:
