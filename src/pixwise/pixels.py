@@ -3,8 +3,8 @@
     picture (H, W, 3) uint8 ─▶ resize ─▶ crop or pad ─▶ normalise ─▶ (3, h, w) float32
                                   └────────── Fit ──────────┘ undoes it for boxes and points
 
-Resampling is Pillow's, because Pillow's is what the reference image processors use: half-pixel centres, antialiased when
-shrinking, eight bits between the passes.
+Resampling is Pillow's, because Pillow's is what the reference image processors use: half-pixel centres, antialiased
+when shrinking, eight bits between the passes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = [
     "resize",
 ]
 
-Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear"]
 Resize = Literal["none", "stretch", "shortest", "longest", "closest"]
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -52,7 +52,7 @@ class Recipe:
         enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
         max_side: for `shortest`: the longer side is never above this; 0 is no limit.
         multiple_of: resized sides are rounded to a multiple of this.
-        resample: filter, by Pillow's names.
+        resample: filter, by Pillow's names; `linear` is OpenCV's, which shrinks without antialias.
         crop_hw: centre crop after the resize, zeros where the picture is smaller; (0, 0) is none.
         channels: order in the tensor.
         scale, offset: tensor = (pixel * scale + offset - mean) / std.
@@ -145,7 +145,7 @@ class Fit:
 
 
 def resize(pixels: Pixels | Image.Image, size_hw: tuple[int, int], resample: Resample = "bilinear") -> Pixels:
-    """Resize with Pillow's antialiased filters.
+    """Resize with Pillow's antialiased filters, or OpenCV's `linear` for models that were trained with it.
 
     Args:
         pixels: (H, W, 3) or (H, W) uint8, or a Pillow image.
@@ -156,6 +156,10 @@ def resize(pixels: Pixels | Image.Image, size_hw: tuple[int, int], resample: Res
         (h, w, 3) or (h, w) uint8.
     """
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(np.ascontiguousarray(pixels))
+    if image.size != (size_hw[1], size_hw[0]) and resample == "linear":
+        import cv2
+
+        return cv2.resize(np.asarray(image), (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR)
     if image.size != (size_hw[1], size_hw[0]):
         image = image.resize((size_hw[1], size_hw[0]), getattr(Image.Resampling, resample.upper()))
     return np.asarray(image)
@@ -175,14 +179,13 @@ def crop(pixels: npt.NDArray, box_xyxy: tuple[float, float, float, float]) -> np
         ShapeError: the box lies outside the picture, is inverted, or is not finite.
     """
     height, width = pixels.shape[:2]
-    if not np.isfinite(box_xyxy).all() or box_xyxy[2] < box_xyxy[0] or box_xyxy[3] < box_xyxy[1]:
-        raise ShapeError(
-            f"box must be finite with x1 <= x2 and y1 <= y2, got {tuple(box_xyxy)}; check its form is xyxy"
-        )
-    left, top = max(0, math.floor(box_xyxy[0])), max(0, math.floor(box_xyxy[1]))
-    right, bottom = min(width, max(left + 1, math.ceil(box_xyxy[2]))), min(height, max(top + 1, math.ceil(box_xyxy[3])))
-    if left >= right or top >= bottom:
-        raise ShapeError(f"box must overlap the {width} x {height} picture, got {tuple(box_xyxy)}; clip it first")
+    x1, y1, x2, y2 = (float(edge) for edge in box_xyxy)
+    if not all(map(math.isfinite, (x1, y1, x2, y2))) or x2 < x1 or y2 < y1:
+        raise ShapeError(f"box must be finite with x1 <= x2 and y1 <= y2, got {(x1, y1, x2, y2)}; its form is xyxy")
+    if x1 >= width or y1 >= height or x2 <= 0 > x1 or y2 <= 0 > y1:
+        raise ShapeError(f"box must overlap the {width} x {height} picture, got {(x1, y1, x2, y2)}; clip it first")
+    left, top = max(0, math.floor(x1)), max(0, math.floor(y1))
+    right, bottom = min(width, max(left + 1, math.ceil(x2))), min(height, max(top + 1, math.ceil(y2)))
     return pixels[top:bottom, left:right]
 
 
@@ -238,17 +241,25 @@ def normalise(pixels: Pixels, recipe: Recipe) -> npt.NDArray:
         recipe: order of channels, scale, offset, mean, std, layout, type.
 
     Returns:
-        (3, H, W) or (H, W, 3), of the recipe's type.
+        (3, H, W) or (H, W, 3), of the recipe's type; `pixels` itself where nothing is to be done.
     """
+    if _stays_bytes(recipe):
+        return pixels
     order = (0, 1, 2) if recipe.channels == "RGB" else (2, 1, 0)
     dtype = np.dtype(recipe.dtype)
     # In float32, step by step, as the reference does: the same sums in another order differ in the last bit.
-    scaled = (np.arange(256, dtype=np.float64) * recipe.scale + recipe.offset).astype(np.float32)
+    scaled = (np.arange(256, dtype=np.float64) * recipe.scale).astype(np.float32) + np.float32(recipe.offset)
     out = np.empty((3, *pixels.shape[:2]), dtype)
     for plane, channel in enumerate(order):
         table = (scaled - np.float32(recipe.mean[plane])) / np.float32(recipe.std[plane])
         np.take(table.astype(dtype), pixels[..., channel], out=out[plane], mode="clip")
     return out if recipe.layout == "CHW" else np.ascontiguousarray(out.transpose(1, 2, 0))
+
+
+def _stays_bytes(recipe: Recipe) -> bool:
+    same = (recipe.dtype, recipe.layout, recipe.channels) == ("uint8", "HWC", "RGB")
+    numbers = (recipe.scale, recipe.offset, tuple(recipe.mean), tuple(recipe.std))
+    return same and numbers == (1.0, 0.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
