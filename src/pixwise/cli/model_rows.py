@@ -1,0 +1,91 @@
+"""What the verbs of `pixwise models` share: which cards are meant, and rows as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+from pixwise import registry, shelf, store
+from pixwise.errors import OptionError
+from pixwise.registry import Card
+
+__all__ = ["facts_of", "here_of", "megabytes", "named", "print_json", "print_table", "size_of"]
+
+
+def named(ids: Iterable[str], task: str, *, offline: bool | None = None, force: bool = False) -> list[Card]:
+    """The cards of some ids; `hf:` addresses need a task to know what the model must answer."""
+    found = []
+    for name in ids:
+        if not name.startswith("hf:"):
+            found.append(registry.card(name, task))
+        elif task:
+            found.append(store.card_of_repo(name, task, offline=offline, force=force))
+        else:
+            tasks = ", ".join(registry.tasks())
+            raise OptionError(f"task of {name} must be said, got none; add --task, one of: {tasks}")
+    return found
+
+
+def here_of(task: str = "") -> list[Card]:
+    """Fetched models of which anything is on this machine."""
+    cards = [card for card in registry.cards(task) if card.runtime != "builtin"]
+    return [card for card in cards if any(spot.path.exists() for spot in shelf.spots(card))]
+
+
+def facts_of(card: Card) -> dict[str, Any]:
+    """What a list says about a card."""
+    return {
+        "id": card.id,
+        "task": card.task,
+        "title": card.title,
+        "runtime": card.runtime,
+        "default": card.default,
+        "state": shelf.state(card),
+        "bytes": _bytes(card),
+        "licence": card.licence,
+        "commercial": card.commercial,
+        "verified": card.verified,
+    }
+
+
+def _bytes(card: Card) -> int:
+    """Size of a model: as its card says, else as its files here are; 0 when nobody knows."""
+    if card.bytes or card.runtime == "builtin":
+        return card.bytes
+    sizes = [spot.path.stat().st_size if spot.path.exists() else spot.bytes for spot in shelf.spots(card)]
+    return sum(sizes) if sizes and all(sizes) else 0
+
+
+def size_of(row: dict[str, Any]) -> str:
+    """The size of a model for people."""
+    return megabytes(row["bytes"]) if row["bytes"] else "" if row["state"] == "built in" else "unknown"
+
+
+def megabytes(count: int) -> str:
+    """`41.5 MB`."""
+    return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"
+
+
+def print_json(document: Any) -> int:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    return 0
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """A table as wide as the terminal, ids never cut; in a pipe as wide as it needs."""
+    from pixwise.cli.table import Screen, table_of
+
+    grid = table_of(*titles)
+    for number in range(len(rows[0]) if rows and not titles else 0):
+        grid.add_column(overflow="fold", no_wrap=number == 0)
+    for column in grid.columns[:1]:
+        column.no_wrap = True
+    for row in rows:
+        grid.add_row(*row)
+    if rows:
+        click.echo(Screen().text(grid), nl=False)
+    return 0

@@ -1,0 +1,174 @@
+"""`pixwise models VERB`: which models there are, which are here, fetch, check, move and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from pixwise import notes, registry, shelf
+from pixwise.cli.model_moves import bundle, import_, pull, rm
+from pixwise.cli.model_rows import facts_of, here_of, megabytes, named, print_json, print_table, size_of
+from pixwise.cli.options import OneOf, Verb, option
+from pixwise.errors import ModelFileError, OptionError, nearest
+from pixwise.registry import Card, CardFile
+
+__all__ = ["command"]
+
+_CODES = [
+    ("0", "All well."),
+    ("2", "Wrong usage, or no such model."),
+    ("3", "A model is missing or damaged, could not be fetched, or its licence must be accepted."),
+]
+
+
+def _list(task: str, json_: bool) -> int:
+    if task and task not in registry.tasks():
+        raise OptionError(f"task must be known, got {task!r}; {nearest(task, registry.tasks())}")
+    rows = [facts_of(card) for card in registry.cards(task)]
+    if json_:
+        return print_json(rows)
+    titles = ("id", "task", "default", "state", "size", "licence", "title")
+    return print_table(titles, [_row(row) for row in rows])
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    default = "yes" if row["default"] else ""
+    return row["id"], row["task"], default, row["state"], size_of(row), _licence(row), row["title"]
+
+
+def _licence(row: dict[str, Any]) -> str:
+    return (row["licence"] or "unknown") + ("" if row["commercial"] else " (non-commercial)")
+
+
+def _show(ids: tuple[str, ...], task: str, json_: bool) -> int:
+    shown = [_details(card) for card in named(ids, task, offline=True)]
+    if json_:
+        return print_json(shown)
+    for number, facts in enumerate(shown):
+        click.echo("\n" * bool(number), nl=False)
+        files = facts.pop("files")
+        print_table((), [(key, str(facts[key])) for key in facts if facts[key] not in ("", [], {})])
+        if files:
+            print_table(
+                ("file", "part", "size", "sha256", "state"),
+                [
+                    (file["path"], file["part"], megabytes(file["bytes"]) if file["bytes"] else "unknown",
+                     file["sha256"] or "pinned by the first fetch", file["state"])
+                    for file in files
+                ],
+            )  # fmt: skip
+    return 0
+
+
+def _details(card: Card) -> dict[str, Any]:
+    places = shelf.spots(card) if card.files else ()
+    spots = {spot.file.path: spot for spot in places}
+    files = [_file_facts(file, spots.get(file.path)) for file in card.files]
+    keys = ("head", "precision", "paper", "source", "repo", "revision", "folder")
+    return {
+        **facts_of(card),
+        **{key: getattr(card, key) for key in keys},
+        "labels": len(card.names),
+        "commit": shelf.commit_of(card),
+        "files": files,
+    }
+
+
+def _file_facts(file: CardFile, spot: shelf.Spot | None) -> dict[str, Any]:
+    return {
+        "path": file.path,
+        "part": file.part,
+        "bytes": spot.bytes if spot else file.bytes,
+        "sha256": spot.sha256 if spot else file.sha256,
+        "url": file.url,
+        "state": shelf.check(spot) if spot else "missing",
+        "where": str(spot.path) if spot else "",
+    }
+
+
+def _verify(ids: tuple[str, ...], task: str, json_: bool) -> int:
+    rows = []
+    for card in named(ids, task, offline=True) if ids else here_of(task):
+        for spot in shelf.spots(card) if card.files else ():
+            rows.append((card.id, spot.file.path, shelf.check(spot, thorough=True), str(spot.path)))
+    if json_:
+        print_json([dict(zip(("id", "file", "state", "where"), row, strict=True)) for row in rows])
+    elif rows:
+        print_table(("id", "file", "state"), [row[:3] for row in rows])
+    else:
+        click.echo("no fetched models on this machine")
+    bad = sorted({row[0] for row in rows if row[2] != "ok"})
+    if bad:
+        raise ModelFileError(
+            f"files must be what their cards say, got missing or damaged ones of {', '.join(bad)}; "
+            f"run: pixwise models pull {' '.join(bad)}"
+        )
+    return 0
+
+
+def _where(ids: tuple[str, ...], task: str, json_: bool) -> int:
+    if not ids:
+        folders = {"hub": str(shelf.hub_cache()), "own": str(notes.home())}
+        told = {"hub": "files of repositories (HF_HUB_CACHE, HF_HOME)", "own": "other files and notes (PIXWISE_HOME)"}
+        return print_json(folders) if json_ else print_table((), [(folders[key], told[key]) for key in folders])
+    rows = [
+        {"id": card.id, "file": spot.file.path, "state": shelf.check(spot), "where": str(spot.path)}
+        for card in named(ids, task, offline=True)
+        for spot in (shelf.spots(card) if card.files else ())
+    ]
+    return print_json(rows) if json_ else print_table((), [(row["where"], row["state"]) for row in rows])
+
+
+class _Verbs(click.Group):
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise click.UsageError(f"verb must be known, got {args[0]!r}; {nearest(args[0], self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def _verb(name: str, callback: Callable[..., int], help: str, *params: click.Parameter) -> Verb:
+    as_json = option("Output", "--json", "json_", is_flag=True, help="One JSON document.")
+    return Verb(name, callback=callback, help=help, params=[*params, as_json], more=lambda: {"Exit code": _CODES})
+
+
+def _or_empty(context: click.Context, param: click.Parameter, text: str | None) -> str:
+    return text or ""
+
+
+def _ids(required: bool = False) -> list[click.Parameter]:
+    told = "Only models of this task; needed for hf:owner/name, which does not say what it answers."
+    return [
+        click.Argument(["ids"], nargs=-1, required=required, metavar="ID..." if required else "[ID]..."),
+        option("Models", "--task", type=OneOf(registry.tasks()), callback=_or_empty, help=told),
+    ]
+
+
+_PULL = [
+    option("Models", "--all", "all_", is_flag=True, help="Every model, not only the default of each task."),
+    option("Models", "--force", is_flag=True, help="Fetch anew what is here, too."),
+    option("Models", "--accept-licence", metavar="ID", multiple=True, help="Accept a non-commercial licence."),
+    option("Models", "--offline", is_flag=True, help="Open no socket: only say what is missing."),
+]
+_FORCE = option("Models", "--force", is_flag=True, help="Take the bundle's word where it differs from a pin.")
+_OUT = option("Output", "-o", "--out", metavar="FILE", default="models.tar", show_default=True, help="The bundle.")
+
+command = _Verbs(
+    "models",
+    help="List, fetch, check and move model files.",
+    subcommand_metavar="VERB …",
+    commands=[
+        _verb("list", _list, "List the models, of all tasks or of one.", click.Argument(["task"], default="")),
+        _verb("show", _show, "Show all that is known about a model.", *_ids(True)),
+        _verb("pull", pull, "Fetch models; without ID the default of each task.", *_ids(), *_PULL),
+        _verb("verify", _verify, "Hash the files of models again; without ID of all that are here.", *_ids()),
+        _verb("rm", rm, "Delete the files of models.", *_ids(True)),
+        _verb("where", _where, "Tell where the files of models are; without ID the folders.", *_ids()),
+        _verb("bundle", bundle, "Write models into one file; without ID all that are here.", *_ids(), _OUT),
+        _verb("import", import_, "Install the models of a bundle.", click.Argument(["file"], metavar="FILE"), _FORCE),
+    ],
+)
