@@ -106,7 +106,7 @@ def _blocks(analysis: Analysis) -> Iterator[Any]:
         yield line_of(task, said_of(outcome.result))
         yield from answer_of(outcome.result, indent=INDENT, brief=True)
         if outcome.message:
-            yield line_of("", outcome.message, "dim")
+            yield line_of("", outcome.message.replace(": pixwise ", ":\npixwise "), "dim")  # a command on its own line
 
 
 def _command() -> click.Command:

@@ -151,7 +151,7 @@ def _draw(path: Path, item: Answered) -> str:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until a piece is written; the second one does not (the reader may have stopped reading)."""
+    """Ctrl-C and SIGTERM wait until a piece is written; a second one does not: the reader may have stopped reading."""
     came: list[int] = []
 
     def keep(number: int, frame: Any) -> None:
