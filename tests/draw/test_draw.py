@@ -8,6 +8,7 @@ from PIL import Image
 from pixwise.draw import Canvas, colour_of, draw, draw_into
 from pixwise.draw.palette import contrast, on
 from pixwise.errors import OptionError
+from pixwise.picture import Picture
 from pixwise.results import RESULTS, Classes, Codes, Detections, Faces, Quality, TextLines
 
 BACKGROUNDS = {"black": 0, "white": 255, "grey": 128}
@@ -90,6 +91,20 @@ def test_drawing_changes_neither_the_picture_nor_the_answer_and_repeats_itself(r
 def test_pictures_of_odd_shapes_can_be_drawn_on(size):
     for result in samples(*size):
         assert draw(blank(*size), result).size == size
+
+
+def test_a_picture_that_was_drawn_on_can_be_asked_again():
+    picture = Picture.open(photo_like(60, 80))
+    before = picture.pixels()
+    draw(picture, one_box([5, 5, 50, 50]))
+    assert np.array_equal(picture.pixels(), before)
+
+
+def test_labels_make_way_for_a_read_text_but_not_the_other_way_round():
+    quad = np.array(quad_of(50, 76, 200, 98))
+    lines = TextLines(texts=["Total 12.50"], scores=[1], quads=[quad], boxes=[[50, 76, 200, 98]])
+    alone, both = (draw(blank(320, 240), *results) for results in ((lines,), (one_box([50, 100, 150, 200]), lines)))
+    assert np.array_equal(np.asarray(alone)[76:96, 50:200], np.asarray(both)[76:96, 50:200])
 
 
 def test_a_box_changes_pixels_only_along_its_edges_and_on_its_label():

@@ -27,6 +27,11 @@ _MOST_HIDDEN = 0.1  # share of a label that others may hide
 _MOST_SQUEEZE = 1.6  # how far letters may be stretched or squeezed to fill a quad
 
 
+def _around(points_xy: np.ndarray) -> Box:
+    """The box around (K, 2) points, whole pixels."""
+    return (*np.floor(points_xy.min(axis=0)).astype(int).tolist(), *np.ceil(points_xy.max(axis=0)).astype(int).tolist())
+
+
 def _warp_into(pixels: np.ndarray, patch: np.ndarray, quad_xy: np.ndarray) -> None:
     """Lay a patch over a quad of some pixels, smooth at its border; a little of the picture shows through."""
     import cv2
@@ -69,6 +74,8 @@ class Canvas:
         self._pen = ImageDraw.Draw(image)
         self._labels: list[tuple[str, Sequence[float], Colour]] = []
         self._legend: list[LegendRow] = []
+        self._texts: list[Box] = []  # where texts lie that labels should not cover
+        self._shapes: list[Box] = []
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -85,6 +92,7 @@ class Canvas:
             return
         line = max(1, min(self.line_px, round(min(x2 - x1, y2 - y1) / 5)))
         out = line // 2 + self.halo_px
+        self._shapes.append((round(x1), round(y1), round(x2), round(y2)))
         left, top = max(0, round(x1) - out), max(0, round(y1) - out)
         right, bottom = min(width, round(x2) + out) - 1, min(height, round(y2) + out) - 1
         thick, halo = line + 2 * self.halo_px, self.halo_px
@@ -104,6 +112,7 @@ class Canvas:
             for shade, thick in lines:
                 cv2.polylines(pixels, fixed, True, shade, thick, cv2.LINE_AA, _SHIFT)
 
+        self._shapes.append(_around(points_xy))
         self._paint(points_xy, self.line_px + self.halo_px + 1, paint)
 
     def dot(self, point_xy: Sequence[float], colour: Colour, most_px: float = math.inf) -> None:
@@ -160,12 +169,13 @@ class Canvas:
         natural = font.getlength(shown) / 32  # width of the text per pixel of height
         px = int(min(0.8 * high, _MOST_SQUEEZE * wide / max(natural, 0.1)))
         if px < _SMALLEST_PX:
-            self.label(text, (*quad_xy.min(axis=0).tolist(), *quad_xy.max(axis=0).tolist()), plate)
+            self.label(text, _around(quad_xy), plate)
             return
         stretched = max(px * natural * 1.04, wide / _MOST_SQUEEZE)
         patch = Image.new("RGB", (max(1, round(stretched)), max(1, round(high))), plate)
         font, shown = font_for(text, px)
         ImageDraw.Draw(patch).text((patch.width / 2, patch.height / 2), shown, fill=on(plate), font=font, anchor="mm")
+        self._texts.append(_around(quad_xy))
         self._paint(quad_xy, 1, lambda pixels, corner: _warp_into(pixels, np.asarray(patch), quad_xy - corner))
 
     def finish(self) -> Image.Image:
@@ -195,7 +205,7 @@ class Canvas:
         size_wh = self._plate_wh(text, px)
         if not text or size_wh[0] > self.image.width or size_wh[1] > self.image.height:
             return None
-        place, covered = place_label(size_wh, box, self.size_hw, taken)
+        place, covered = place_label(size_wh, box, self.size_hw, taken, self._texts)
         if covered > _MOST_HIDDEN * math.prod(size_wh):
             return None
         taken.append(place)
@@ -241,7 +251,7 @@ class Canvas:
         size_wh = self._legend_wh(rows, px)
         if not rows or size_wh[0] < 4 * px:
             return
-        place = place_legend(size_wh, self.size_hw, min(px // 2, (height - size_wh[1]) // 2))
+        place = place_legend(size_wh, self.size_hw, px // 2, [*self._texts, *self._shapes])
         taken.append(place)
         self._shade(place)
         for index, row in enumerate(rows):

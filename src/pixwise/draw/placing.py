@@ -1,4 +1,4 @@
-"""Where labels go: inside the picture, beside their box, over no other label where that can be.
+"""Where labels go: inside the picture, beside their box, over no other label or text where that can be.
 
 Pure geometry on integer boxes `(x1, y1, x2, y2)`, right and bottom exclusive.
 """
@@ -8,15 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 __all__ = ["place_label", "place_legend"]
 
 Box = tuple[int, int, int, int]
+_LABELS_FIRST = 10  # a pixel of another label counts as many busy ones
 _STEPS = 8  # how many heights a label may move away from its first place
 
 
 def place_label(
-    size_wh: tuple[int, int], box: Sequence[float], picture_hw: tuple[int, int], taken: Sequence[Box]
+    size_wh: tuple[int, int],
+    box: Sequence[float],
+    picture_hw: tuple[int, int],
+    taken: Sequence[Box] = (),
+    busy: Sequence[Box] = (),
 ) -> tuple[Box, int]:
     """A place for a label: above its box, else inside, below, or shifted by its own height until it is free.
 
@@ -25,28 +31,45 @@ def place_label(
         box: xyxy, what is labelled.
         picture_hw: where it must stay inside.
         taken: places of other labels.
+        busy: what is better not covered, but may be.
 
     Returns:
-        The first free place, or the one that covers least of the others; and how many pixels of them it covers.
+        The first free place, or the one that covers least; and how many pixels of other labels it covers.
     """
     wide, high = size_wh
     x1, y1, x2, y2 = (round(float(edge)) for edge in box)
     rows = [y1 - high, y1, y2, y2 - high]
     rows += [y1 + sign * step * high for step in range(1, _STEPS) for sign in (1, -1)]
     corners = np.array([(x, y) for pair in ((x1, x2 - wide), (x1 - wide, x2)) for y in rows for x in pair])
-    limit = np.array([picture_hw[1] - wide, picture_hw[0] - high])
-    low = np.clip(corners, 0, limit)  # (C, 2) xy, inside the picture
-    high_xy = low + size_wh
-    others = np.array(taken, np.int64).reshape(-1, 4)
-    both = np.minimum(high_xy[:, None], others[None, :, 2:]) - np.maximum(
-        low[:, None], others[None, :, :2]
-    )  # (C, K, 2)
-    covered = np.clip(both, 0, None).prod(axis=-1).sum(axis=-1)  # (C,) pixels of other labels
-    best = int(covered.argmin())  # the first of equal ones
-    return (*low[best].tolist(), *high_xy[best].tolist()), int(covered[best])
+    low = np.clip(corners, 0, [picture_hw[1] - wide, picture_hw[0] - high])  # (C, 2) xy, inside the picture
+    labels = _covered(low, size_wh, taken)
+    best = int((_LABELS_FIRST * labels + _covered(low, size_wh, busy)).argmin())  # the first of equal ones
+    return _box_at(low[best], size_wh), int(labels[best])
 
 
-def place_legend(size_wh: tuple[int, int], picture_hw: tuple[int, int], margin: int) -> Box:
-    """The top left corner, `margin` from the border where that leaves room."""
-    x, y = (max(0, min(margin, side - size)) for side, size in zip(picture_hw[::-1], size_wh, strict=True))
+def place_legend(size_wh: tuple[int, int], picture_hw: tuple[int, int], margin: int, busy: Sequence[Box] = ()) -> Box:
+    """The place that covers least of what is busy; of equal ones the leftmost, then the highest.
+
+    Args:
+        size_wh: of the legend; not larger than the picture.
+        picture_hw: where it must stay inside.
+        margin: distance from the border, where there is room.
+        busy: what is better not covered.
+    """
+    high = np.array(picture_hw[::-1]) - size_wh
+    near = np.minimum(margin, high)
+    far = high - near
+    low = np.array([(x, y) for x in np.linspace(near[0], far[0], 5) for y in np.linspace(near[1], far[1], 9)], np.int64)
+    return _box_at(low[int(_covered(low, size_wh, busy).argmin())], size_wh)
+
+
+def _covered(low: npt.NDArray, size_wh: tuple[int, int], others: Sequence[Box]) -> npt.NDArray[np.int64]:
+    """(C, 2) top left corners → (C,) pixels of other boxes that a label there covers."""
+    boxes = np.array(others, np.int64).reshape(-1, 4)
+    both = np.minimum((low + size_wh)[:, None], boxes[:, 2:]) - np.maximum(low[:, None], boxes[:, :2])  # (C, K, 2)
+    return np.clip(both, 0, None).prod(axis=-1).sum(axis=-1)
+
+
+def _box_at(low: npt.NDArray, size_wh: tuple[int, int]) -> Box:
+    x, y = low.tolist()
     return x, y, x + size_wh[0], y + size_wh[1]
