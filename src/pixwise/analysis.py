@@ -109,7 +109,7 @@ def analyze(
     for task in asked:
         if task not in TASKS:
             raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
-    pool = pool or shared_pool()
+    pool = shared_pool() if pool is None else pool  # an empty pool has length 0
     picture = Picture.open(source, limits=limits, allow_urls=allow_urls)
     picture.image()  # a broken picture fails here, once, not in every task
     load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence, "exact": exact}

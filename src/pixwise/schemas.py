@@ -134,4 +134,4 @@ def _column(spec: Field) -> Schema:
 
 if __name__ == "__main__":
     for _path in write_schemas(sys.argv[1]):
-        print(_path)
+        sys.stdout.write(f"{_path}\n")
