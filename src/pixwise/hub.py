@@ -264,4 +264,5 @@ def _token() -> str:
 
 
 def host_of(url: str) -> str:
+    """Host and port of an address, for messages."""
     return urlsplit(url).netloc

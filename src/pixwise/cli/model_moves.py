@@ -122,7 +122,7 @@ class _Arrivals:
     def __call__(self, file: CardFile, here: int, total: int) -> None:
         if self._bar is not None:
             if file.path not in self._rows:
-                self._rows[file.path] = self._bar.add_task(f"{self._name} {file.path}")
+                self._rows[file.path] = self._bar.add_task(f"{self._name} {file.path}", total=total or None)
             self._bar.update(self._rows[file.path], completed=here, total=total or None)
         elif here == total:
             click.echo(f"{self._name} {file.path} {megabytes(total)}", err=True)

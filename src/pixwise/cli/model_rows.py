@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -75,8 +77,14 @@ def print_json(document: Any) -> int:
     return 0
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
-    """A table as wide as the terminal, ids never cut; in a pipe as wide as it needs."""
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, cut_last: bool = False) -> int:
+    """A table as wide as the terminal, ids never cut; in a pipe as wide as it needs.
+
+    Args:
+        titles: of the columns; may be empty.
+        rows: the cells.
+        cut_last: on a terminal, cut the last column instead of folding it.
+    """
     from pixwise.cli.table import Screen, table_of
 
     grid = table_of(*titles)
@@ -84,8 +92,17 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
         grid.add_column(overflow="fold", no_wrap=number == 0)
     for column in grid.columns[:1]:
         column.no_wrap = True
+    if cut_last and sys.stdout.isatty():
+        rows = _fitting([titles, *rows], shutil.get_terminal_size().columns)[1:]
     for row in rows:
         grid.add_row(*row)
     if rows:
         click.echo(Screen().text(grid), nl=False)
     return 0
+
+
+def _fitting(rows: Sequence[Sequence[str]], width: int) -> list[tuple[str, ...]]:
+    """The rows with their last cells cut to what the others leave of the width, but never below 20."""
+    taken = sum(max(map(len, column)) + 2 for column in list(zip(*rows, strict=True))[:-1])
+    room = max(20, width - taken)
+    return [(*row[:-1], row[-1] if len(row[-1]) <= room else row[-1][: room - 1] + "…") for row in rows]

@@ -30,7 +30,7 @@ def _list(task: str, json_: bool) -> int:
     if json_:
         return print_json(rows)
     titles = ("id", "task", "default", "state", "size", "licence", "title")
-    return print_table(titles, [_row(row) for row in rows])
+    return print_table(titles, [_row(row) for row in rows], cut_last=True)
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def _show(ids: tuple[str, ...], task: str, json_: bool) -> int:
     for number, facts in enumerate(shown):
         click.echo("\n" * bool(number), nl=False)
         files = facts.pop("files")
-        print_table((), [(key, str(facts[key])) for key in facts if facts[key] not in ("", [], {})])
+        print_table((), [(key, told) for key in facts if (told := _told(key, facts[key]))])
         if files:
             print_table(
                 ("file", "part", "size", "sha256", "state"),
@@ -60,6 +60,12 @@ def _show(ids: tuple[str, ...], task: str, json_: bool) -> int:
                 ],
             )  # fmt: skip
     return 0
+
+
+def _told(key: str, fact: Any) -> str:
+    if isinstance(fact, bool):
+        return "yes" if fact else "no"
+    return megabytes(fact) if key == "bytes" and fact else str(fact or "")
 
 
 def _details(card: Card) -> dict[str, Any]:
