@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,6 @@ class Picture:
     ):
         self.source = source
         self.background = background
-        self.sha256 = hashlib.sha256(data).hexdigest() if image is None else ""
         self._data, self._image, self._header = data, image, header
         self._decoded: dict[int, Image.Image] = {}  # scale → upright RGB
         self._lock = threading.Lock()
@@ -92,6 +92,10 @@ class Picture:
             return cls("<image>", b"", image, header, background)
         name, data = read(source, limits, allow_urls=allow_urls)
         return cls(name, data, None, read_header(name, data, limits), background)
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self._data).hexdigest() if self._image is None else ""
 
     @property
     def format(self) -> str:
