@@ -12,7 +12,7 @@ Heads:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -197,15 +197,13 @@ class Detector(Task):
 
     def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], tuple[View, ...]]:
         image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
-        tensor, fit = prepare(image, picture.size_hw, self.card.recipe)
-        tensors, views = [tensor], [View(fit, (0, 0, picture.width, picture.height))]
+        whole, fit = prepare(image, picture.size_hw, self.card.recipe)
         boxes = tile_boxes(picture.size_hw, self.tiles)
         pixels = picture.pixels() if boxes else None  # (H, W, 3)
-        for box in boxes:
-            tensor, view = self._tile(pixels, box)
-            tensors.append(tensor)
-            views.append(view)
-        return self._feeds(tensors, views), tuple(views)
+        seen = [self._tile(pixels, box) for box in boxes]
+        seen.append((whole, View(fit, (0, 0, picture.width, picture.height))))  # last: of equal scores the tile's wins
+        tensors, views = zip(*seen, strict=True)
+        return self._feeds(tensors, views), views
 
     def _tile(self, pixels: np.ndarray, box: tuple[int, int, int, int]) -> tuple[np.ndarray, View]:
         from PIL import Image
@@ -217,7 +215,7 @@ class Detector(Task):
             replace(fit, picture_hw=pixels.shape[:2], offset_xy=(ox - box[0] * sx, oy - box[1] * sy)), box
         )
 
-    def _feeds(self, tensors: list[np.ndarray], views: list[View]) -> dict[str, np.ndarray]:
+    def _feeds(self, tensors: Sequence[np.ndarray], views: Sequence[View]) -> dict[str, np.ndarray]:
         """Rows of equal shape, smaller ones padded with zeros, and the mask of what is picture for models that ask."""
         shape = tuple(np.max([tensor.shape for tensor in tensors], axis=0))
         rows = np.zeros((len(tensors), *shape), tensors[0].dtype)  # (R, 3, h, w) or (R, h, w, 3)
@@ -248,13 +246,13 @@ class Detector(Task):
             for row, view in enumerate(fit)
         ]
         boxes, scores, label_ids = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-        if self.card.options.get("suppress") or len(fit) > 1:
+        if len(fit) > 1:
+            cut = np.concatenate([_cut(part[0], view, fit[-1].box) for part, view in zip(seen, fit, strict=True)])
+            order = _merged(boxes, scores, label_ids, cut, self.max_overlap)
+        elif self.card.options.get("suppress"):
             order = nms_per_class(boxes, scores, label_ids, self.max_overlap)
         else:
             order = np.argsort(-scores, kind="stable")
-        if len(fit) > 1:
-            cut = np.concatenate([_cut(part[0], view, fit[0].box) for part, view in zip(seen, fit, strict=True)])
-            order = _without_cut_doubles(order, boxes, label_ids, cut)
         order = order[: self.top or len(order)]
         names = tuple(self._label(i) for i in label_ids[order])
         return Detections(labels=names, label_ids=label_ids[order], scores=scores[order], boxes=boxes[order])
@@ -312,14 +310,21 @@ def _cut(boxes: np.ndarray, view: View, whole: tuple[int, int, int, int]) -> np.
     return (touches & inner).any(axis=-1)
 
 
-def _without_cut_doubles(order: np.ndarray, boxes: np.ndarray, label_ids: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """Drop a cut box when half of it lies in another box of its class: IoU alone keeps halves beside their whole."""
+def _merged(
+    boxes: np.ndarray, scores: np.ndarray, label_ids: np.ndarray, cut: np.ndarray, max_overlap: float
+) -> np.ndarray:
+    """(K,) what stays of several views, best first.
+
+    Boxes that end at a seam come after all others, however sure the model was, and go when half of one lies in another
+    box of its class: by IoU alone a piece could drop its whole, or stay beside it.
+    """
     kept: list[int] = []
-    for index in sorted(order, key=lambda i: bool(cut[i])):  # whole ones first, best first among each
+    for index in nms_per_class(boxes, scores - cut, label_ids, max_overlap):
         others = np.array([i for i in kept if label_ids[i] == label_ids[index]], np.int64)
         if not cut[index] or not (_share_inside(boxes[index], boxes[others]) > 0.5).any():
             kept.append(int(index))
-    return np.array([i for i in order if i in set(kept)], np.int64)
+    order = np.array(kept, np.int64)
+    return order[np.argsort(-scores[order], kind="stable")]
 
 
 def _share_inside(box: np.ndarray, others: np.ndarray) -> np.ndarray:

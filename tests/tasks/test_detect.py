@@ -1,0 +1,366 @@
+"""Detectors with sessions that answer as told, and with a real model where the assets are."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from dataclasses import replace
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from photos import photo_like
+from PIL import Image, ImageOps
+
+from pixwise import registry
+from pixwise.boxes import iou
+from pixwise.errors import CardError, OptionError, ShapeError
+from pixwise.pixels import Fit, Recipe
+from pixwise.registry import Card
+from pixwise.session import FakeSession, OnnxSession, Tensor
+from pixwise.tasks import detect
+from pixwise.tasks.detect import Detector, tile_boxes
+
+SQUARE = Recipe(size_hw=(100, 100), resize="stretch")
+FIT = Fit((100, 100), (100, 100), (100, 100), (1.0, 1.0))
+NAMES = ("cat", "dog", "cow")
+PICTURE = np.zeros((200, 400, 3), np.uint8)
+
+
+def detr(scores, head="detr_sigmoid", names=NAMES, **options):
+    """A detector whose model gives these probabilities (Q, C); query q's box is centred on share (q + 1) / 10."""
+    shares = np.clip(np.asarray(scores, np.float32), 1e-6, 1 - 1e-6)[None]
+    logits = np.log(shares / (1 - shares)) if head == "detr_sigmoid" else np.log(shares)
+    centres = (np.arange(shares.shape[1]) + 1) / 10
+    boxes = np.stack([centres, centres, np.full_like(centres, 0.1), np.full_like(centres, 0.2)], axis=-1)
+    card = Card(id="fake", task="detect", head=head, names=names, recipe=SQUARE)
+    return Detector(card=card, session=FakeSession({"logits": logits, "pred_boxes": boxes[None]}), **options)
+
+
+def test_a_sigmoid_head_takes_the_best_pairs_so_a_query_may_answer_twice():
+    found = detr([[0.9, 0.8, 0.1], [0.2, 0.1, 0.7], [0.1, 0.1, 0.1]])(PICTURE)
+    assert found.labels == ("cat", "dog", "cow")
+    assert np.allclose(found.boxes[0], found.boxes[1])
+
+
+def test_a_sigmoid_head_can_answer_the_last_class():
+    assert detr([[0.1, 0.2, 0.9]])(PICTURE).labels == ("cow",)
+
+
+def test_a_softmax_head_never_answers_its_last_class():
+    found = detr([[0.1, 0.0, 0.0, 0.9], [0.0, 0.8, 0.1, 0.1]], "detr_softmax")(PICTURE)
+    assert (found.labels, found.scores.tolist()) == (("dog",), [pytest.approx(0.8)])
+
+
+def test_boxes_come_back_in_the_pixels_of_the_picture():
+    np.testing.assert_allclose(detr([[0.9, 0, 0]])(PICTURE).boxes, [[20, 0, 60, 40]], atol=1e-4)
+
+
+def test_slots_of_a_vocabulary_that_are_no_class_are_dropped():
+    names = registry.names("coco91")
+    scores = np.zeros((2, 91))
+    scores[0, 12], scores[1, 90] = 0.9, 0.8  # 12 was never a category; 90 is the last
+    assert detr(scores, names=names)(PICTURE).labels == ("toothbrush",)
+
+
+def test_options_choose_rows():
+    scores = [[0.9, 0, 0], [0, 0.8, 0], [0, 0, 0.5], [0.6, 0, 0]]
+    assert detr(scores, min_score=0.7)(PICTURE).labels == ("cat", "dog")
+    assert detr(scores, labels=("cat",))(PICTURE).labels == ("cat", "cat")
+    assert detr(scores, labels="cow")(PICTURE).labels == ("cow",)
+    assert detr(scores, top=1)(PICTURE).labels == ("cat",)
+
+
+def test_the_usual_score_depends_on_the_head_and_the_card_may_say_otherwise():
+    assert detr([[0, 0, 0]]).min_score == 0.4
+    assert detr([[0, 0, 0, 1]], "detr_softmax").min_score == 0.7
+    assert Detector.load("hog-people").min_score == registry.card("hog-people").options["min_score"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"min_score": 1.5}, "min_score must be a number from 0 to 1, got 1.5"),
+        ({"max_overlap": "a"}, "max_overlap must be a number from 0 to 1, got 'a'"),
+        ({"labels": ["dgo"]}, r"label must be one of the model's 3 classes, got 'dgo'; did you mean 'dog'\?"),
+        ({"tiles": 10}, "tiles must be 0 or at least 64 pixels, got 10"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, words):
+    with pytest.raises(OptionError, match=words):
+        detr([[0, 0, 0]], **options)
+
+
+def test_outputs_that_are_not_there_are_named():
+    detector = replace(detr([[0, 0, 0]]), session=FakeSession({"boxes": np.zeros((1, 1, 4), np.float32)}))
+    with pytest.raises(ShapeError, match=r"outputs of the model must contain 'logits', got boxes; check the head"):
+        detector(PICTURE)
+
+
+def test_a_head_of_another_task_is_refused():
+    with pytest.raises(CardError, match=r"head must be one of detr_sigmoid, .* got 'softmax'"):
+        Detector(card=Card(id="x", task="detect", head="softmax", recipe=SQUARE), session=FakeSession({}))
+
+
+def test_values_that_are_not_finite_are_no_boxes():
+    raw = {"boxes": np.float32([[[1, 2, 3, 4], [np.nan] * 4]]), "scores": np.float32([[0.9, 0.9]])}
+    detector = Detector(card=Card(id="x", task="detect", head="boxes", recipe=SQUARE), session=FakeSession(raw))
+    assert len(detector(PICTURE)) == 1
+
+
+@pytest.mark.parametrize(("asked", "shape"), [((-1, 64, 64), (1, 64, 64)), ((-1, -1, -1), (1, 100, 100))])
+def test_a_model_that_asks_for_a_mask_gets_one(asked, shape):
+    inputs = (Tensor("pixel_values", (-1, 3, -1, -1), "float"), Tensor("pixel_mask", asked, "int64"))
+    session = FakeSession(detr([[0, 0, 0]]).session.answer, inputs)
+    replace(detr([[0, 0, 0]]), session=session)(PICTURE)
+    mask = session.fed[0]["pixel_mask"]
+    assert (mask.shape, mask.dtype, mask.all()) == (shape, np.int64, True)
+
+
+def test_padding_is_masked_out():
+    recipe = Recipe(size_hw=(100, 100), resize="longest", pad="corner", pad_hw=(100, 100))
+    inputs = (Tensor("pixel_values", (-1, 3, -1, -1), "float"), Tensor("pixel_mask", (-1, 64, 64), "int64"))
+    session = FakeSession(detr([[0, 0, 0]]).session.answer, inputs)
+    detector = detr([[0, 0, 0]])
+    replace(detector, session=session, card=replace(detector.card, recipe=recipe))(PICTURE)
+    assert session.fed[0]["pixel_mask"].sum() == 32 * 64  # the picture is twice as wide as high
+
+
+def slow_yolox(rows, side):
+    """The decoder as one would tell it, box by box."""
+    found, anchor = [], iter(rows)
+    for stride in (8, 16, 32):
+        for y in range(side // stride):
+            for x in range(side // stride):
+                row = next(anchor)
+                cx, cy, w, h = (
+                    (row[0] + x) * stride,
+                    (row[1] + y) * stride,
+                    np.exp(row[2]) * stride,
+                    np.exp(row[3]) * stride,
+                )
+                label = max(range(len(row) - 5), key=lambda i: row[5 + i])
+                found.append((cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2, row[4] * row[5 + label], label))
+    return np.array(found)
+
+
+def test_the_yolox_decoder_equals_a_slow_one():
+    rows = np.random.default_rng(0).normal(0, 1, (64 + 16 + 4, 8)).astype(np.float32)
+    boxes, scores, label_ids = detect.decode_yolox({"o": rows[None]}, Fit((64, 64), (64, 64), (64, 64), (1, 1)), {})
+    wanted = slow_yolox(rows, 64)
+    np.testing.assert_allclose(np.column_stack([boxes, scores, label_ids]), wanted, rtol=1e-4, atol=1e-3)
+
+
+def test_a_yolox_output_of_another_size_is_named():
+    with pytest.raises(ShapeError, match=r"shape \(1, 189, 5 \+ classes\) .* got \(1, 7, 8\); check head and size_hw"):
+        detect.decode_yolox({"o": np.zeros((1, 7, 8))}, replace(FIT, tensor_hw=(96, 96)), {})
+
+
+# Tiles.
+
+
+def blobs(threshold=0.6):
+    """A model that boxes bright blobs of at least three pixels, so that small ones vanish when a picture is shrunk."""
+
+    def look(row):
+        mask = (row.max(axis=0) > threshold).astype(np.uint8)
+        stats = cv2.connectedComponentsWithStats(mask)[2][1:]
+        boxes = np.full((40, 4), np.nan, np.float32)
+        for i, (x, y, w, h, _) in enumerate(stats[stats[:, 4] >= 9][:40]):
+            boxes[i] = x, y, x + w, y + h
+        return boxes
+
+    def answer(feeds):
+        boxes = np.stack([look(row) for row in feeds["image"]])
+        return {"boxes": boxes, "scores": np.where(np.isnan(boxes[..., 0]), -1, 0.9).astype(np.float32)}
+
+    recipe = Recipe(size_hw=(160, 160), resize="longest", pad="corner", pad_hw=(160, 160))
+    card = Card(id="blobs", task="detect", head="boxes", names=("blob",), recipe=recipe)
+    return Detector(card=card, session=FakeSession(answer), exact=True)
+
+
+SQUARES = ((5, 5, 17, 17), (150, 155, 165, 169), (630, 20, 645, 40), (470, 470, 490, 484), (1180, 780, 1200, 800))
+
+
+def picture_with(boxes, size_hw=(800, 1200)):
+    pixels = np.zeros((*size_hw, 3), np.uint8)
+    for x1, y1, x2, y2 in boxes:
+        pixels[y1:y2, x1:x2] = 255
+    return pixels
+
+
+def test_tiles_find_what_the_whole_misses_and_nothing_twice():
+    picture = picture_with(SQUARES)
+    assert len(blobs()(picture)) == 0
+    found = replace(blobs(), tiles=160)(picture)
+    assert sorted(map(tuple, found.boxes.round().astype(int).tolist())) == sorted(SQUARES)
+
+
+@given(st.integers(0, 560), st.integers(0, 360), st.integers(12, 40), st.integers(12, 40))
+def test_a_thing_on_a_seam_is_found_once_wherever_it_lies(x, y, width, height):
+    box = (x, y, x + width, y + height)
+    found = replace(blobs(), tiles=160)(picture_with([box], (400, 600)))
+    assert [tuple(map(round, map(float, row))) for row in found.boxes] == [box]
+
+
+def test_a_thing_larger_than_a_tile_is_found_whole_and_its_pieces_are_dropped():
+    found = replace(blobs(), tiles=160)(picture_with([(100, 100, 900, 600)]))
+    assert len(found) == 1
+    np.testing.assert_allclose(found.boxes[0], (100, 100, 900, 600), atol=8)  # a pixel of the model is 7.5 here
+
+
+def test_pictures_no_larger_than_a_tile_are_looked_at_once():
+    detector = replace(blobs(), tiles=500)
+    detector(picture_with([], (300, 500)))
+    assert len(detector.session.fed[0]["image"]) == 1
+
+
+def test_many_tiles_are_run_a_few_at_a_time():
+    detector = replace(blobs(), tiles=160)
+    detector(picture_with(SQUARES))
+    assert (
+        max(len(fed["image"]) for fed in detector.session.fed)
+        <= detect.ROWS_AT_ONCE
+        < len(tile_boxes((800, 1200), 160))
+    )
+
+
+def test_tiled_pictures_of_different_sizes_are_answered_like_one_by_one():
+    pictures = [picture_with(SQUARES), picture_with([(7, 9, 30, 30)], (200, 900)), picture_with([], (90, 90))]
+    detector = replace(blobs(), tiles=160, batch=3)
+    assert [len(found) for found in detector(pictures)] == [len(detector(one)) for one in pictures] == [5, 1, 0]
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(64, 1500))
+def test_tiles_cover_the_picture_and_overlap(height, width, side):
+    boxes = tile_boxes((height, width), side)
+    assert (not boxes) == (max(height, width) <= side)
+    for low, high, length in ((0, 2, width), (1, 3, height)):
+        spans = sorted({(box[low], box[high]) for box in boxes}) or [(0, length)]
+        assert (spans[0][0], spans[-1][1]) == (0, length)
+        assert all(end - start <= side for start, end in spans if boxes)
+        assert all(start <= end - int(side * 0.25) for (_, end), (start, _) in pairwise(spans))
+
+
+# A real model.
+
+
+@pytest.fixture(scope="module")
+def yolox(assets):
+    card = registry.card("yolox-nano")
+    session = OnnxSession.load({"model": assets / "models" / "yolox_nano.onnx"}, threads=1)
+    return Detector(card=card, session=session, exact=True)
+
+
+class Coco:
+    """The annotated pictures, and the average precision of detections."""
+
+    def __init__(self, folder):
+        from pycocotools.coco import COCO
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.truth = COCO(str(folder / "instances.json"))
+        self.pictures = {image["id"]: folder / "images" / image["file_name"] for image in self.truth.dataset["images"]}
+
+    def precision(self, answers):
+        """Box AP of {image id: (N, 6) xyxy, score, label id}."""
+        from pycocotools.cocoeval import COCOeval
+
+        rows = [
+            {"image_id": i, "category_id": int(row[5]), "bbox": [*row[:2], *(row[2:4] - row[:2])], "score": row[4]}
+            for i, found in answers.items()
+            for row in found.astype(float)
+        ]
+        with contextlib.redirect_stdout(io.StringIO()):
+            run = COCOeval(self.truth, self.truth.loadRes(rows), "bbox")
+            run.evaluate()
+            run.accumulate()
+            run.summarize()
+        return run.stats[0]
+
+    def ours(self, detector):
+        found = {i: detector(path) for i, path in self.pictures.items()}
+        return {i: np.column_stack([one.boxes, one.scores, one.label_ids]) for i, one in found.items()}
+
+    def opencv(self, model):
+        """OpenCV's own reader, resize, network and suppression, and the slow decoder."""
+        net, answers = cv2.dnn.readNetFromONNX(str(model)), {}
+        for i, path in self.pictures.items():
+            pixels = cv2.imread(str(path))  # BGR
+            ratio = min(416 / pixels.shape[0], 416 / pixels.shape[1])
+            small = cv2.resize(pixels, (int(pixels.shape[1] * ratio), int(pixels.shape[0] * ratio)))
+            padded = np.full((416, 416, 3), 114, np.float32)
+            padded[: small.shape[0], : small.shape[1]] = small
+            net.setInput(padded.transpose(2, 0, 1)[None])
+            answers[i] = suppressed(slow_yolox(net.forward()[0], 416), ratio)
+        return answers
+
+
+def suppressed(rows, ratio):
+    kept = []
+    for label in np.unique(rows[rows[:, 4] > 0.01, 5]):
+        mine = rows[(rows[:, 5] == label) & (rows[:, 4] > 0.01)]
+        xywh = np.column_stack([mine[:, :2], mine[:, 2:4] - mine[:, :2]]).tolist()
+        kept.append(mine[np.array(cv2.dnn.NMSBoxes(xywh, mine[:, 4].tolist(), 0.01, 0.65)).reshape(-1)])
+    found = np.concatenate(kept)
+    return np.column_stack([found[:, :4] / ratio, found[:, 4:]])
+
+
+@pytest.mark.assets
+def test_yolox_is_as_precise_as_in_opencv_and_the_channel_mistake_is_seen(assets, yolox):
+    coco = Coco(assets / "data" / "coco")
+    detector = replace(yolox, min_score=0.01, max_overlap=0.65)
+    swapped = replace(detector, card=replace(detector.card, recipe=replace(detector.card.recipe, channels="RGB")))
+    ours, opencv = coco.precision(coco.ours(detector)), coco.precision(coco.opencv(assets / "models/yolox_nano.onnx"))
+    assert ours >= opencv - 0.001
+    assert ours >= coco.precision(coco.ours(swapped)) + 0.03
+    assert ours > 0.4
+
+
+@pytest.mark.assets
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_picture_gives_the_boxes_of_the_upright_one(assets, yolox, orientation):
+    upright = Image.open(assets / "data/photos/cats_and_dogs.jpg").convert("RGB")
+    turn = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # what stores the picture so that the orientation undoes it
+    stored = upright.transpose(Image.Transpose(turn[orientation])) if orientation > 1 else upright
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    stored.save(buffer, "WEBP", lossless=True, exif=exif)
+    np.testing.assert_array_equal(yolox(buffer.getvalue()).boxes, yolox(upright).boxes)
+
+
+@pytest.mark.assets
+def test_a_photo_with_an_exif_turn_gives_the_boxes_of_the_turned_pixels(assets, yolox):
+    path = assets / "data/photos/img_exif_orientation.jpg"
+    with Image.open(path) as image:
+        assert image.getexif().get(0x0112, 1) != 1
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    np.testing.assert_array_equal(yolox(path).boxes, yolox(upright).boxes)
+
+
+@pytest.mark.assets
+def test_tiles_find_small_things_in_a_mosaic_that_the_whole_view_misses(assets, yolox):
+    mosaic, wanted = np.full((3000, 6000, 3), 114, np.uint8), []
+    paths = sorted((assets / "data/coco/images").glob("*.jpg"))[:12]
+    for i, path in enumerate(paths):
+        pixels = np.asarray(Image.open(path).convert("RGB").resize((320, 240)))
+        top, left = 100 + 1250 * (i // 6) + 37 * i, 150 + 950 * (i % 6) + 11 * i
+        mosaic[top : top + 240, left : left + 320] = pixels
+        alone = replace(yolox, min_score=0.6)(mosaic[top - 40 : top + 280, left - 40 : left + 360].copy())
+        wanted += [(row.label, row.box + np.float32([left - 40, top - 40] * 2)) for row in alone]
+    whole, tiled = yolox(mosaic), replace(yolox, tiles=640)(mosaic)
+    seen = [sum(len(matches(found, *one)) > 0 for one in wanted) for found in (whole, tiled)]
+    assert (seen[0] <= 0.2 * len(wanted), seen[1] >= 0.85 * len(wanted)) == (True, True)
+    doubled = iou(tiled.boxes, tiled.boxes) * np.equal.outer(tiled.labels, tiled.labels)
+    assert np.triu(doubled, 1).max() <= yolox.max_overlap
+
+
+def matches(found, label, box):
+    return [row for row in found if row.label == label and iou(row.box[None], box[None])[0, 0] > 0.5]
+
+
+def test_hog_needs_nothing_and_finds_nobody_in_noise():
+    assert Detector.load("hog-people")(photo_like(300, 400)).to_dict()["model"]["id"] == "hog-people"
