@@ -63,7 +63,7 @@ def pixwise_way(folder: str, task: str, threads: int, exact: bool) -> Callable[[
     """Pixwise with the same folder."""
     from pixwise.task_table import task_class
 
-    options = {"top": 5} if task == "classify" else {"min_score": 0.4}
+    options = {"top": 5, "min_score": 0.0} if task == "classify" else {"min_score": 0.4}
     asked = task_class(task).load(folder, device="cpu", threads=threads, exact=exact, **options)
 
     def run(jpegs: list[bytes]) -> Rows:
