@@ -2,6 +2,8 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from photos import photo_like
 from PIL import Image
 
@@ -257,3 +259,26 @@ def test_a_hundred_boxes_on_twelve_megapixels_are_drawn_at_once():
     started = time.process_time()
     draw(picture, many)
     assert time.process_time() - started < 0.9  # 0.1 to 0.2 when measured alone
+
+
+wild = st.floats(-1e30, 1e30) | st.floats(-50, 150)
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers=st.lists(wild, min_size=12, max_size=12), text=st.text(max_size=30), width=st.integers(1, 120))
+def test_wild_numbers_and_texts_draw_without_harm(numbers, text, width):
+    box, quad = np.float64(numbers[:4]), np.float64(numbers[4:]).reshape(1, 4, 2)
+    answers = (
+        one_box(box, text),
+        Faces(scores=[1], boxes=[box], landmarks=[[*quad[0], quad[0, 0]]]),
+        TextLines(texts=[text], scores=[1], quads=quad, boxes=[box]),
+        Codes(kinds=[text], texts=[text], quads=quad, boxes=[box]),
+        Classes(labels=[text], label_ids=[1], scores=[1]),
+    )
+    assert draw(blank(width, 80), *answers).size == (width, 80)
+
+
+def test_quads_that_are_lines_or_points_do_no_harm():
+    for quad in ([[10, 10]] * 4, [[10, 10], [90, 10], [90, 10], [10, 10]], [[0, 0], [50, 50], [90, 90], [20, 20]]):
+        lines = TextLines(texts=["flat"], scores=[1], quads=[quad], boxes=[[10, 10, 90, 11]])
+        assert draw(blank(100, 60), lines).size == (100, 60)

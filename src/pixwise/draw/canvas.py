@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from pixwise.draw.fonts import font_for
@@ -25,6 +26,11 @@ _CROWDED_PX = 10  # labels of a crowd are not made smaller than this
 _MOST_COVERED = 0.35  # share of the picture that labels may cover before they are made smaller
 _MOST_HIDDEN = 0.1  # share of a label that others may hide
 _MOST_SQUEEZE = 1.6  # how far letters may be stretched or squeezed to fill a quad
+
+
+def _tame(numbers: npt.ArrayLike) -> np.ndarray:
+    """Coordinates that OpenCV and Pillow can take; what lies further out cannot be seen anyway."""
+    return np.clip(np.asarray(numbers, np.float64), -1e5, 1e5)
 
 
 def _around(points_xy: np.ndarray) -> Box:
@@ -87,7 +93,7 @@ class Canvas:
     def box(self, box_xyxy: Sequence[float], colour: Colour) -> None:
         """An outline; parts outside the picture are drawn along its border."""
         height, width = self.size_hw
-        x1, y1, x2, y2 = (float(edge) for edge in box_xyxy)
+        x1, y1, x2, y2 = _tame(box_xyxy).tolist()
         if x2 < 0 or y2 < 0 or x1 > width or y1 > height:
             return
         line = max(1, min(self.line_px, round(min(x2 - x1, y2 - y1) / 5)))
@@ -104,6 +110,7 @@ class Canvas:
         """An outline through (K, 2) points, smooth at any angle; thin ones are for what lies close together."""
         import cv2
 
+        points_xy = _tame(points_xy)
         lines = ((on(colour), self.line_px + 2 * self.halo_px), (colour, self.line_px))
         lines = ((colour, max(1, self.line_px // 2)),) if thin else lines
 
@@ -119,7 +126,7 @@ class Canvas:
         """A filled circle, of a radius of at most `most_px`; NaN is no point."""
         import cv2
 
-        point = np.asarray(point_xy, np.float64)
+        point = _tame(point_xy)
         if not np.isfinite(point).all():
             return
         radius = max(1.0, min(most_px, 2.0 + 1.1 * (self.line_px - 1)))
@@ -144,7 +151,7 @@ class Canvas:
 
     def label(self, text: str, box_xyxy: Sequence[float], colour: Colour) -> None:
         """A plate with a text, beside a box; earlier ones choose first."""
-        x1, y1, x2, y2 = (float(edge) for edge in box_xyxy)
+        x1, y1, x2, y2 = _tame(box_xyxy).tolist()
         out = self.line_px // 2 + self.halo_px  # flush with the outline's outer edge
         self._labels.append(
             (text, (round(x1) - out, round(y1) - out + 1, round(x2) + out, round(y2) + out - 1), colour)
@@ -162,13 +169,14 @@ class Canvas:
             quad_xy: (4, 2) corners, clockwise from the text's top left.
             plate: colour behind the letters. Where the letters would be too small to read, a label beside it is made.
         """
+        quad_xy = _tame(quad_xy)
         if quad_xy[1, 0] - quad_xy[0, 0] < -1e-3 * abs(quad_xy[1, 1] - quad_xy[0, 1]):  # leftwards: turn it round
             quad_xy = quad_xy[[2, 3, 0, 1]]
         wide, high = (float(np.linalg.norm(quad_xy[end] - quad_xy[0])) for end in (1, 3))
         font, shown = font_for(text, 32)
         natural = font.getlength(shown) / 32  # width of the text per pixel of height
         px = int(min(0.8 * high, _MOST_SQUEEZE * wide / max(natural, 0.1)))
-        if px < _SMALLEST_PX:
+        if px < _SMALLEST_PX or max(wide, high) > 2 * max(self.size_hw):
             self.label(text, _around(quad_xy), plate)
             return
         stretched = max(px * natural * 1.04, wide / _MOST_SQUEEZE)
