@@ -10,6 +10,12 @@ from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
 
 
+@pytest.fixture
+def hasty(monkeypatch):
+    """A patience of 0.2 s, and waits that are a hundredth of one."""
+    monkeypatch.setenv("PIXWISE_FETCH_TIMEOUT", "0.2")
+
+
 def leftovers(tmp_path):
     """Names of all files that look like a model, whole or not."""
     return {
@@ -31,7 +37,7 @@ def test_a_server_that_ignores_range_is_read_from_the_beginning(hub):
     assert store.ensure(url_card(hub))["model"].read_bytes() == MODEL
 
 
-def test_a_connection_that_always_breaks_is_an_error_and_looks_like_no_file(hub, tmp_path):
+def test_a_connection_that_always_breaks_is_an_error_and_looks_like_no_file(hub, hasty, tmp_path):
     hub.faults.append(Fault("GET /plain", times=-1, cut=0))
     with pytest.raises(errors.FetchError, match=r"model.onnx from 127.*expected 300000 bytes, got 0 before the connec"):
         store.ensure(url_card(hub))
@@ -117,25 +123,25 @@ def test_a_wait_of_an_hour_is_an_error_at_once(hub):
         store.ensure(repo_card(hub))
 
 
-def test_a_server_in_trouble_is_asked_again(hub):
+def test_a_server_in_trouble_is_asked_again(hub, hasty):
     hub.faults += [Fault("HEAD", times=2, status=503), Fault("GET /cdn", status=500)]
     assert store.ensure(repo_card(hub))["model"].read_bytes() == MODEL
 
 
-def test_a_server_that_stays_in_trouble_is_an_error(hub):
+def test_a_server_that_stays_in_trouble_is_an_error(hub, hasty):
     hub.faults.append(Fault("HEAD", times=-1, status=503))
     with pytest.raises(errors.FetchError, match=r"expected the file, got HTTP status 503; check the network"):
         store.ensure(repo_card(hub))
     assert len(hub.asked("HEAD")) == 5
 
 
-def test_a_silent_server_is_given_up(hub):
+def test_a_silent_server_is_given_up(hub, hasty):
     hub.faults.append(Fault("HEAD", times=-1, stall=1.0))
     with pytest.raises(errors.FetchError, match=r"expected an answer within 0.2 s, got none"):
         store.ensure(repo_card(hub))
 
 
-def test_a_body_that_only_trickles_is_given_up(hub, monkeypatch):
+def test_a_body_that_only_trickles_is_given_up(hub, hasty, monkeypatch):
     monkeypatch.setenv("PIXWISE_FETCH_TIMEOUT", "0.05")
     hub.faults.append(Fault("GET /plain", times=-1, trickle=0.01))
     hub.ignores_range = True

@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -187,13 +188,15 @@ def named_after_content(blob: Path) -> bool:
 def link(blob: Path, path: Path) -> None:
     """Let the snapshot point to the blob, or copy it where there are no links."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")  # another thread may be linking the same
     try:
-        temporary.symlink_to(os.path.relpath(blob, path.parent))
-    except (OSError, NotImplementedError):
-        shutil.copyfile(blob, temporary)
-    os.replace(temporary, path)
+        try:
+            temporary.symlink_to(os.path.relpath(blob, path.parent))
+        except (OSError, NotImplementedError):
+            shutil.copyfile(blob, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def drop(spot: Spot) -> int:
