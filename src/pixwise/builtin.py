@@ -24,8 +24,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pixwise.boxes import nms, xyxy_from_xywh
+from pixwise.boxes import cxcywh_from_xyxy, nms, xyxy_from_cxcywh, xyxy_from_xywh
 from pixwise.errors import CardError, SetupError, nearest
+from pixwise.pixels import resize
 from pixwise.registry import Card
 from pixwise.session import OnnxSession, Tensor
 from pixwise.text import lay_down, quad_size, split_line, text_of_bytes
@@ -113,18 +114,10 @@ def _cv2() -> Any:
 
 
 def shrink(pixels: Pixels, max_side: int) -> tuple[Pixels, float]:
-    """Scale down so that the longer side is at most `max_side`.
-
-    Returns:
-        The pixels, and pixels here per pixel there (<= 1).
-    """
-    height, width = pixels.shape[:2]
-    scale = min(1.0, max_side / max(height, width))
-    if scale == 1.0:
-        return pixels, 1.0
-    cv2 = _cv2()
-    size_wh = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(pixels, size_wh, interpolation=cv2.INTER_AREA), scale
+    """Scale (H, W, 3) down until the longer side is at most `max_side`; also the factor by which, 1 or less."""
+    scale = min(1.0, max_side / max(pixels.shape[:2]))
+    height, width = (max(1, round(length * scale)) for length in pixels.shape[:2])
+    return resize(pixels, (height, width), "box"), scale
 
 
 class HogPeople:
@@ -153,12 +146,8 @@ class HogPeople:
         boxes = xyxy_from_xywh(np.array(found, np.float32).reshape(-1, 4))
         scores = 1 / (1 + np.exp(-2.5 * (np.array(weights, np.float32).reshape(-1) - 0.5)))
         kept = nms(boxes, scores, 0.4)
-        return {"boxes": self._tighten(boxes[kept]) / scale, "scores": scores[kept]}
-
-    def _tighten(self, boxes: np.ndarray) -> np.ndarray:
-        """From windows to the people inside."""
-        centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2 * self.person_wh
-        return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32)
+        people = cxcywh_from_xyxy(boxes[kept]) * np.float32([1, 1, *self.person_wh]) / np.float32(scale)
+        return {"boxes": xyxy_from_cxcywh(people), "scores": scores[kept]}
 
 
 class HaarFaces:
@@ -208,9 +197,11 @@ class CodeFinder:
     Its detectors find codes of some sizes only, so the picture is tried at several; a code may come back several times.
     """
 
-    sides = (500, 700, 1000, 1400, 2000, 2800)  # longer side of the picture, pixels
-    qr_sides = (700, 1400, 2800)  # that detector is slower and less choosy
-    enlarge = 2.2  # at most
+    qr_sides = (700, 1400, 2800)  # longer side of the picture, pixels
+    bar_sides = (500, 700, 1000, 1400, 2000, 2800)
+    close_sides = (1000, 1400)  # with a margin: bar codes that fill the picture are found only so
+    margin = 0.6  # of the longer side
+    enlarge = 2.2  # at most; small pictures up to 1400 px, but no more than 8 times
 
     def __init__(self, threads: int = 0):
         self._cv2 = _cv2()
@@ -218,10 +209,15 @@ class CodeFinder:
     def __call__(self, pixels: Pixels) -> dict[str, np.ndarray]:
         """(H, W, 3) → quads (K, 4, 2), kinds (K,), texts (K,), scores (K,) all 1."""
         grey = self._cv2.cvtColor(pixels, self._cv2.COLOR_RGB2GRAY)
+        around = round(self.margin * max(grey.shape))
         readings: list[tuple[str, str, np.ndarray]] = []
-        for sized, scale in self._sizes(grey):
-            found = self._bar_codes(sized) + (self._qr_codes(sized) if max(sized.shape) in self.qr_sides else [])
-            readings += [(kind, text, quad / scale) for kind, text, quad in found]
+        for read, sides, margin in (
+            (self._qr_codes, self.qr_sides, 0),
+            (self._bar_codes, self.bar_sides, 0),
+            (self._bar_codes, self.close_sides, around),
+        ):
+            for sized, scale in self._sizes(grey, sides, margin):
+                readings += [(kind, text, quad / scale - margin) for kind, text, quad in read(sized)]
         return {
             "quads": np.array([quad for _, _, quad in readings], np.float32).reshape(-1, 4, 2),
             "kinds": np.array([kind for kind, _, _ in readings], np.str_),
@@ -229,14 +225,16 @@ class CodeFinder:
             "scores": np.ones(len(readings), np.float32),
         }
 
-    def _sizes(self, grey: Pixels) -> Iterator[tuple[Pixels, float]]:
+    def _sizes(self, grey: Pixels, sides: tuple[int, ...], margin: int) -> Iterator[tuple[Pixels, float]]:
         longest, shortest = max(grey.shape), min(grey.shape)
-        for side in self.sides:
-            scale = side / longest
-            if scale <= self.enlarge and shortest * scale >= 21:  # the smallest QR code has 21 modules
+        most = max(self.enlarge, min(8.0, 1400 / longest))
+        for side in sides:
+            scale = side / (longest + 2 * margin)
+            if scale <= most and shortest * scale >= 21:  # the smallest QR code has 21 modules
                 kind = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_LINEAR
                 size_wh = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
-                yield self._cv2.resize(grey, size_wh, interpolation=kind), scale
+                sized = self._cv2.resize(grey, size_wh, interpolation=kind)
+                yield np.pad(sized, round(margin * scale), constant_values=255), scale
 
     def _qr_codes(self, grey: Pixels) -> list[tuple[str, str, np.ndarray]]:
         """Dark on light by both of OpenCV's detectors, light on dark by one."""

@@ -95,7 +95,8 @@ def _columns(lines: list[int], boxes: np.ndarray) -> list[list[int]]:
     mine, middle = boxes[lines], (boxes[lines, 1] + boxes[lines, 3]) / 2
     best: tuple[int, list[np.ndarray]] = (0, [])
     for x in np.unique(mine[:, 0]):
-        left, right = mine[:, 2] <= x, mine[:, 0] >= x
+        right = mine[:, 0] >= x
+        left = (mine[:, 2] <= x) & ~right
         crossing = np.sort(middle[~left & ~right])
         edges = np.concatenate([[-np.inf], crossing, [np.inf]])
         for top, bottom in itertools.pairwise(edges):
@@ -108,9 +109,12 @@ def _columns(lines: list[int], boxes: np.ndarray) -> list[list[int]]:
 
 def _are_columns(left: np.ndarray, right: np.ndarray) -> bool:
     """Two blocks (K, 4) side by side, of three lines or more, six times as long as high and more."""
-    if min(len(left), len(right)) < 3:
+    both = (left, right)
+    if min(map(len, both)) < 3:
         return False
     beside = min(left[:, 3].max(), right[:, 3].max()) - max(left[:, 1].min(), right[:, 1].min())
     lowest = min(np.ptp(left[:, [1, 3]]), np.ptp(right[:, [1, 3]]))
-    broad = all(np.median((block[:, 2] - block[:, 0]) / (block[:, 3] - block[:, 1])) >= 6 for block in (left, right))
+    broad = all(
+        np.median(np.ptp(block[:, [0, 2]], axis=1) - 6 * np.ptp(block[:, [1, 3]], axis=1)) >= 0 for block in both
+    )
     return bool(broad and beside > 0.5 * lowest)

@@ -1,0 +1,85 @@
+"""Reading order, quads and bytes of codes."""
+
+import numpy as np
+import pytest
+
+from pixwise.text import lay_down, quad_size, reading_order, split_line, text_of_bytes
+
+
+def line(left, top, width, height=20):
+    return [[left, top], [left + width, top], [left + width, top + height], [left, top + height]]
+
+
+def turned(quads, angle):
+    """Quads turned clockwise by radians about the origin."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array(quads, np.float32) @ np.array([[cos, sin], [-sin, cos]])
+
+
+RECEIPT = [line(0, 0, 300), *[line(x, 40 * row, 200 - x // 4) for row in (1, 2, 3, 4) for x in (0, 500)]]
+PAGE = [
+    line(200, 0, 400),
+    *[line(0, 40 * row, 350) for row in range(1, 5)],
+    *[line(400, 40 * row, 350) for row in range(1, 5)],
+    line(0, 400, 700),
+]
+
+
+def narrow(quads):
+    """Prices: the right-hand lines are short."""
+    return [line(q[0][0], q[0][1], 60) if q[0][0] == 500 else q for q in quads]
+
+
+@pytest.mark.parametrize("angle", [0, 0.1, -0.1, np.pi / 2, np.pi, -np.pi / 2, 0.7])
+@pytest.mark.parametrize("quads", [PAGE, narrow(RECEIPT)], ids=["page", "receipt"])
+def test_order_survives_shuffling_and_turning_of_the_page(quads, angle):
+    shuffled = np.random.default_rng(0).permutation(len(quads))
+    order = reading_order(turned(np.array(quads, np.float32)[shuffled], angle))
+    assert shuffled[order].tolist() == list(range(len(quads)))
+
+
+def test_rows_with_a_little_jitter_stay_rows():
+    quads = np.array([line(200, 4, 50), line(0, 0, 50), line(100, -3, 50), line(0, 30, 50)], np.float32)
+    assert reading_order(quads) == [1, 2, 0, 3]
+
+
+def test_one_stamp_at_an_angle_does_not_turn_the_page():
+    quads = np.array([*narrow(RECEIPT), turned([line(150, 240, 200)], 0.3)[0]], np.float32)
+    assert reading_order(quads) == list(range(10))
+
+
+def test_three_columns_are_read_one_after_the_other():
+    columns = [line(x, 30 * row, 250) for x in (0, 300, 600) for row in range(5)]
+    shuffled = np.random.default_rng(1).permutation(15)
+    assert shuffled[reading_order(np.array(columns, np.float32)[shuffled])].tolist() == list(range(15))
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_few_lines_have_an_order(count):
+    assert reading_order(np.array([line(0, 0, 9)] * count, np.float32).reshape(-1, 4, 2)) == list(range(count))
+
+
+def test_lines_without_extent_have_an_order():
+    assert sorted(reading_order(np.zeros((3, 4, 2), np.float32))) == [0, 1, 2]
+
+
+def test_a_quads_size_is_that_of_its_longer_edges():
+    assert quad_size(np.float32([[0, 0], [10, 0], [12, 5], [0, 4]])) == pytest.approx((12.04, 5.39), abs=0.01)
+
+
+def test_standing_text_starts_at_its_top_right():
+    standing = np.float32(line(0, 0, 10, 40))
+    assert lay_down(standing)[0].tolist() == [10, 0]
+    assert lay_down(np.float32(line(0, 0, 40, 10)))[0].tolist() == [0, 0]
+
+
+def test_a_line_that_is_too_long_is_cut_into_equal_pieces():
+    pieces = split_line(np.float32(line(0, 0, 100, 2)), longest=20)
+    assert [piece[0, 0] for piece in pieces] == pytest.approx([0, 100 / 3, 200 / 3])
+    assert [piece[1, 0] for piece in pieces] == pytest.approx([100 / 3, 200 / 3, 100])
+    assert len(split_line(np.float32(line(0, 0, 40, 2)), longest=20)) == 1
+
+
+@pytest.mark.parametrize(("payload", "text"), [(b"a", "a"), ("Köln".encode(), "Köln"), (b"K\xf6ln", "Köln"), (b"", "")])
+def test_bytes_are_utf_8_or_else_latin_1(payload, text):
+    assert text_of_bytes(payload) == text
