@@ -61,6 +61,10 @@ class Task:
             raise CardError(
                 f"card {self.card.id!r}: head must be one of {known}, got {self.card.head!r}; mend the card"
             )
+        for spec in fields(self):
+            given = getattr(self, spec.name)
+            if type(spec.default) is int and type(given) is not int:
+                raise OptionError(f"{spec.name} must be a whole number, got {given!r}")
         self.check_options()
 
     def check_options(self) -> None:

@@ -86,7 +86,9 @@ def test_the_usual_score_depends_on_the_head_and_the_card_may_say_otherwise():
         ({"min_score": 1.5}, "min_score must be a number from 0 to 1, got 1.5"),
         ({"max_overlap": "a"}, "max_overlap must be a number from 0 to 1, got 'a'"),
         ({"labels": ["dgo"]}, r"label must be one of the model's 3 classes, got 'dgo'; did you mean 'dog'\?"),
+        ({"labels": 3}, "labels must be names of classes, got 3; pass a list of strings"),
         ({"tiles": 10}, "tiles must be 0 or at least 64 pixels, got 10"),
+        ({"tiles": 640.5}, "tiles must be a whole number, got 640.5"),
     ],
 )
 def test_options_out_of_range_are_refused(options, words):
@@ -226,6 +228,16 @@ def test_many_tiles_are_run_a_few_at_a_time():
         <= detect.ROWS_AT_ONCE
         < len(tile_boxes((800, 1200), 160))
     )
+
+
+def test_too_many_tiles_are_refused():
+    with pytest.raises(OptionError, match=r"at most 200, got 425 of 64 pixels for 1200 x 800; choose larger tiles"):
+        replace(blobs(), tiles=64)(picture_with([]))
+
+
+def test_a_model_without_a_size_of_its_own_takes_no_tiles():
+    with pytest.raises(OptionError, match=r"tiles need a model with a size of its own, got 'hog-people'"):
+        Detector.load("hog-people", tiles=640)
 
 
 def test_tiled_pictures_of_different_sizes_are_answered_like_one_by_one():

@@ -48,7 +48,7 @@ class Classifier(Task):
 
     Attributes:
         top: keep the best so many; 0 keeps all.
-        min_score: lower ones are dropped; None is the head's usual value, see `usual_min_scores`.
+        min_score: lower ones are dropped; left out, what is usual for the kind of model (0.01, multi-label 0.5).
     """
 
     name: ClassVar[str] = "classify"

@@ -31,6 +31,7 @@ Raw = Mapping[str, np.ndarray]
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (K, 4) xyxy tensor pixels, scores (K,), label ids (K,)
 
 TILE_OVERLAP = 0.25  # share of a tile's side that it has in common with the next
+MAX_TILES = 200  # their tensors are held together: 1 GB for a model of 640 x 640
 ROWS_AT_ONCE = 8  # a run of a hundred tiles would take gigabytes
 
 
@@ -146,7 +147,7 @@ class Detector(Task):
     """Find objects.
 
     Attributes:
-        min_score: lower ones are dropped; None is the head's usual value, see `USUAL_MIN_SCORES`.
+        min_score: lower ones are dropped; left out, what is usual for the kind of model (0.3 to 0.7).
         max_overlap: IoU above which the weaker of two boxes of a class is dropped, for heads that need suppression and
             for tiles.
         labels: keep only these classes; empty keeps all.
@@ -187,7 +188,15 @@ class Detector(Task):
         check_range("tiles", self.tiles, 0, 1_000_000)
         if 0 < self.tiles < 64:
             raise OptionError(f"tiles must be 0 or at least 64 pixels, got {self.tiles}; 0 turns tiles off")
-        object.__setattr__(self, "labels", (self.labels,) if isinstance(self.labels, str) else tuple(self.labels))
+        if self.tiles and self.card.recipe.resize == "none":
+            raise OptionError(f"tiles need a model with a size of its own, got {self.card.id!r}; choose another model")
+        self._check_labels()
+
+    def _check_labels(self) -> None:
+        labels = [self.labels] if isinstance(self.labels, str) else self.labels
+        if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
+            raise OptionError(f"labels must be names of classes, got {labels!r}; pass a list of strings")
+        object.__setattr__(self, "labels", tuple(labels))
         known = [name for name in self.card.names if name]
         for label in self.labels if known else ():
             if label not in known:
@@ -199,6 +208,11 @@ class Detector(Task):
         image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
         whole, fit = prepare(image, picture.size_hw, self.card.recipe)
         boxes = tile_boxes(picture.size_hw, self.tiles)
+        if len(boxes) > MAX_TILES:
+            raise OptionError(
+                f"tiles must cut a picture into at most {MAX_TILES}, got {len(boxes)} of {self.tiles} pixels for "
+                f"{picture.width} x {picture.height}; choose larger tiles"
+            )
         pixels = picture.pixels() if boxes else None  # (H, W, 3)
         seen = [self._tile(pixels, box) for box in boxes]
         seen.append((whole, View(fit, (0, 0, picture.width, picture.height))))  # last: of equal scores the tile's wins
