@@ -171,6 +171,14 @@ def test_labels_of_one_box_are_all_seen():
             assert min(a[2], b[2]) <= max(a[0], b[0]) or min(a[3], b[3]) <= max(a[1], b[1])
 
 
+def test_a_label_does_not_hide_a_small_box():
+    boxes, labels = [[100, 100, 200, 200], [105, 85, 115, 95]], ["person", "car"]
+    drawn = np.asarray(
+        draw(blank(320, 240), Detections(labels=labels, label_ids=[0, 1], scores=[0.9, 0.8], boxes=boxes))
+    )
+    assert (drawn[83:97, 103:117] == colour_of("car")).all(axis=-1).any()
+
+
 def test_boxes_outside_and_of_no_size_do_no_harm():
     boxes = [[-50, -50, -10, -10], [5, 5, 5, 5], [-20, -20, 400, 400], [90, 90, 80, 80]]
     drawn = draw(blank(100, 100), Detections(labels=["a"] * 4, label_ids=[0] * 4, scores=[1] * 4, boxes=boxes))

@@ -38,6 +38,10 @@ def _around(points_xy: np.ndarray) -> Box:
     return (*np.floor(points_xy.min(axis=0)).astype(int).tolist(), *np.ceil(points_xy.max(axis=0)).astype(int).tolist())
 
 
+def _area(box: Box) -> int:
+    return max(0, box[2] - box[0]) * max(0, box[3] - box[1])
+
+
 def _warp_into(pixels: np.ndarray, patch: np.ndarray, quad_xy: np.ndarray) -> None:
     """Lay a patch over a quad of some pixels, smooth at its border; a little of the picture shows through."""
     import cv2
@@ -213,7 +217,8 @@ class Canvas:
         size_wh = self._plate_wh(text, px)
         if not text or size_wh[0] > self.image.width or size_wh[1] > self.image.height:
             return None
-        place, covered = place_label(size_wh, box, self.size_hw, taken, self._texts)
+        small = [shape for shape in self._shapes if _area(shape) < 2 * math.prod(size_wh)]  # a label would hide them
+        place, covered = place_label(size_wh, box, self.size_hw, taken, [*self._texts, *small])
         if covered > _MOST_HIDDEN * math.prod(size_wh):
             return None
         taken.append(place)

@@ -14,7 +14,7 @@ __all__ = ["place_label", "place_legend"]
 
 Box = tuple[int, int, int, int]
 _LABELS_FIRST = 10  # a pixel of another label counts as many busy ones
-_STEPS = 8  # how many heights a label may move away from its first place
+_STEPS = 6  # how many heights a label may move away from its first place
 
 
 def place_label(
@@ -39,7 +39,8 @@ def place_label(
     wide, high = size_wh
     x1, y1, x2, y2 = (round(float(edge)) for edge in box)
     rows = [y1 - high, y1, y2, y2 - high]
-    rows += [y1 + sign * step * high for step in range(1, _STEPS) for sign in (1, -1)]
+    away = [step * high // 2 for step in range(1, 2 * _STEPS)]
+    rows += [y for gap in away for y in (y1 - high - gap, y2 + gap, y1 + gap)]
     corners = np.array([(x, y) for pair in ((x1, x2 - wide), (x1 - wide, x2)) for y in rows for x in pair])
     low = np.clip(corners, 0, [picture_hw[1] - wide, picture_hw[0] - high])  # (C, 2) xy, inside the picture
     labels = _covered(low, size_wh, taken)
@@ -66,8 +67,10 @@ def place_legend(size_wh: tuple[int, int], picture_hw: tuple[int, int], margin: 
 def _covered(low: npt.NDArray, size_wh: tuple[int, int], others: Sequence[Box]) -> npt.NDArray[np.int64]:
     """(C, 2) top left corners → (C,) pixels of other boxes that a label there covers."""
     boxes = np.array(others, np.int64).reshape(-1, 4)
-    both = np.minimum((low + size_wh)[:, None], boxes[:, 2:]) - np.maximum(low[:, None], boxes[:, :2])  # (C, K, 2)
-    return np.clip(both, 0, None).prod(axis=-1).sum(axis=-1)
+    (x, y), (wide, high) = low.T[..., None], size_wh  # (C, 1)
+    across = np.minimum(x + wide, boxes[:, 2]) - np.maximum(x, boxes[:, 0])  # (C, K)
+    along = np.minimum(y + high, boxes[:, 3]) - np.maximum(y, boxes[:, 1])
+    return (np.maximum(across, 0) * np.maximum(along, 0)).sum(axis=-1)
 
 
 def _box_at(low: npt.NDArray, size_wh: tuple[int, int]) -> Box:
