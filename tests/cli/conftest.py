@@ -73,7 +73,8 @@ def pictures(tmp_path: Path, small: Image.Image) -> Path:
     """A folder with `a.png`, `b.jpg`, `sub/c.png`, and things that are no pictures."""
     folder = tmp_path / "pictures"
     (folder / "sub").mkdir(parents=True)
-    for name in ("a.png", "b.jpg", "sub/c.png", ".hidden.png", "a.pixwise.png"):
+    (folder / ".thumbs").mkdir()
+    for name in ("a.png", "b.jpg", "sub/c.png", ".hidden.png", ".thumbs/a.png", "a.pixwise.png"):
         small.save(folder / name)
     (folder / "notes.txt").write_text("not a picture")
     return folder

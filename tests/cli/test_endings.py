@@ -1,10 +1,12 @@
 """Every error becomes one line on stderr and an exit code."""
 
+import warnings
+
 import click
 import pytest
 
 from pixwise import errors
-from pixwise.cli.endings import ending
+from pixwise.cli.endings import ending, prepare_process
 
 CODES = [
     (errors.OptionError("top must be 1"), 2, "pixwise: top must be 1"),
@@ -18,6 +20,11 @@ CODES = [
     (errors.PictureError("two\nlines"), 1, "pixwise: two lines"),
     (KeyboardInterrupt(), 130, "pixwise: interrupted"),
     (click.UsageError("No such thing."), 2, "pixwise: no such thing (pixwise --help)"),
+    (
+        OSError(28, "No space left", "x"),
+        1,
+        "pixwise: expected the system to go along, got No space left for x; check disk and rights",
+    ),
     (MemoryError(), 1, "pixwise: expected enough memory, got none; pass fewer or smaller pictures, or --batch 1"),
 ]
 
@@ -53,6 +60,12 @@ def test_debug_shows_the_traceback(value, shown, capfd, monkeypatch):
     monkeypatch.setenv("PIXWISE_DEBUG", value)
     ending(ZeroDivisionError("x"))
     assert ("ZeroDivisionError: x\n" in capfd.readouterr().err) == shown
+
+
+def test_warnings_of_pillow_are_not_shown(recwarn):
+    prepare_process()
+    warnings.warn_explicit("Truncated File Read", UserWarning, "TiffImagePlugin.py", 1, module="PIL.TiffImagePlugin")
+    assert not recwarn
 
 
 def test_misspelt_verbs_and_options_name_the_nearest(cli):

@@ -96,7 +96,7 @@ def test_names_with_spaces_umlauts_and_no_unicode_at_all(executable, pictures):
     done = executable("quality", pictures, "--jsonl", env={"LC_ALL": "C"})
     source = json.loads(done.out.splitlines()[1])["image"]["source"]
     assert (done.code, os.fsencode(source)) == (0, odd)
-    assert executable("quality", pictures, env={"LC_ALL": "C"}).code == 0
+    assert executable("quality", pictures, env={"PYTHONIOENCODING": "ascii"}).code == 0
 
 
 def test_a_reader_that_goes_away_is_no_error(many):
@@ -165,6 +165,12 @@ def test_a_forbidden_file_and_folder_are_one_line_each(executable, pictures):
     assert f"{pictures}/sub: expected a readable folder, got Permission denied; check its mode and owner" in done.err
 
 
+def test_no_model_is_looked_for_when_the_only_file_is_forbidden(executable, pictures):
+    (pictures / "a.png").chmod(0)
+    done = executable("detect", pictures / "a.png", "--model", "no-such-model", before=NO_CAPABILITIES)
+    assert (done.code, done.err.count("permission denied"), done.err.count("\n")) == (1, 1, 1)
+
+
 def test_a_read_only_folder_is_told_before_anything_runs(executable, pictures, tmp_path):
     (tmp_path / "locked").mkdir(mode=0o555)
     done = executable("quality", pictures, "-o", tmp_path / "locked" / "new" / "all.csv", before=NO_CAPABILITIES)
@@ -203,7 +209,8 @@ def test_a_terminal_sees_progress_and_no_colour_codes_reach_a_file(many, tmp_pat
     assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 100
 
 
-def test_a_closed_standard_error_does_not_stop_the_work(pictures):
-    command = f"{PIXWISE} quality {pictures} no.png --jsonl 2>&-"
+@pytest.mark.parametrize("err", ["2>&-", "2>/dev/full"])
+def test_a_lost_standard_error_does_not_stop_the_work(pictures, err):
+    command = f"{PIXWISE} quality {pictures} no.png --jsonl {err}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, len(done.stdout.splitlines())) == (1, 4)

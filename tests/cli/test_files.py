@@ -112,16 +112,14 @@ def test_a_link_is_followed_not_replaced(tmp_path):
     assert (tmp_path / "real.txt").read_text() == "new"
 
 
-def test_a_device_is_written_to_not_replaced():
-    with WholeFile(Path("/dev/null")) as file:
-        file.write("gone")
-    assert not Path("/dev/null").is_file()
-
-
-def test_a_full_device_is_one_clear_line():
-    told = "/dev/full: expected to be written, got No space left on device; free some room"
-    with pytest.raises(OutputError, match=told), WholeFile(Path("/dev/full")) as file:
-        file.write("x" * 100_000)
+def test_a_pipe_is_written_to_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with WholeFile(tmp_path / "pipe") as file:
+        file.write("through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_name_that_is_no_unicode_is_written_as_an_escape(tmp_path):

@@ -51,7 +51,7 @@ def test_two_stars_go_all_the_way_down_and_take_pictures_only(pictures):
 def test_a_file_with_brackets_in_its_name_is_no_glob(pictures):
     name = pictures / "scan [1].png"
     (pictures / "a.png").rename(name)
-    assert sources(str(name)) == [str(name)]
+    assert [(given.source, given.error) for given in expand([str(name)])] == [(str(name), None)]
 
 
 def test_a_glob_without_match_says_so(pictures):

@@ -34,6 +34,7 @@ class Child(Parent):
 
     Attributes:
         labels: keep only these: all of them.
+        exact: the child's word.
         order: of the rows.
     """
 
@@ -55,7 +56,7 @@ def parsed(*args):
 
 def test_the_docstrings_of_a_class_and_its_parents_are_read():
     assert documented(Child) == {
-        "labels": "keep only these: all of them.", "order": "of the rows.", "exact": "the parent's word.",
+        "labels": "keep only these: all of them.", "order": "of the rows.", "exact": "the child's word.",
         "low": "both ends, and a second line.", "high": "both ends, and a second line.",
     }  # fmt: skip
 

@@ -123,6 +123,7 @@ def test_a_second_interrupt_does_not_wait():
     def hit_twice():
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
+        pytest.fail("waited")
 
     with pytest.raises(KeyboardInterrupt), held_back():
         hit_twice()

@@ -72,3 +72,4 @@ def test_what_a_code_says_cannot_steer_the_terminal():
 
 def test_brackets_are_text_not_markup():
     assert "[red]x[/red]" in Screen(terminal=False).text(line_of("codes", "[red]x[/red]"))
+    assert Screen(terminal=False).text("[red]x[/red] :cat:") == "[red]x[/red] :cat:\n"

@@ -10,6 +10,7 @@ import click
 
 from pixwise import store
 from pixwise.analysis import Analysis, analyze, choose_card
+from pixwise.cli.endings import say
 from pixwise.cli.files import plan_output
 from pixwise.cli.inputs import Input, expand, is_one
 from pixwise.cli.options import (
@@ -70,7 +71,7 @@ def _pull(options: dict[str, Any]) -> int:
         except PixwiseError as error:
             failed = 1
             fetching.clear()
-            click.echo(f"pixwise: {one_line(error)}", err=True)
+            say(f"pixwise: {one_line(error)}")
     fetching.clear()
     return failed
 

@@ -29,13 +29,12 @@ from pixwise.errors import (
     ModelFileError,
     ModelMissingError,
     OptionError,
-    OutputError,
     PixwiseError,
     UnknownModelError,
     nearest,
 )
 
-__all__ = ["ending", "prepare_process"]
+__all__ = ["ending", "prepare_process", "say"]
 
 _CODES: dict[type[PixwiseError], int] = {
     OptionError: 2,
@@ -71,7 +70,6 @@ def ending(error: BaseException) -> int:
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, BrokenPipeError):
-        _abandon(sys.stdout)
         return 141
     if os.environ.get("PIXWISE_DEBUG", "") not in ("", "0"):
         traceback.print_exception(error)
@@ -79,9 +77,7 @@ def ending(error: BaseException) -> int:
         error.show()
         return 2
     line, code = _told(error)
-    _say(line)
-    if isinstance(error, OutputError):
-        _abandon(sys.stdout)
+    say(line)
     return code
 
 
@@ -94,6 +90,12 @@ def _told(error: BaseException) -> tuple[str, int]:
     text = " ".join(str(error).split())
     if isinstance(error, PixwiseError):
         return f"pixwise: {text}", next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
+    if isinstance(error, OSError):
+        place = f" for {error.filename}" if error.filename else ""
+        return (
+            f"pixwise: expected the system to go along, got {error.strerror or text}{place}; check disk and rights",
+            1,
+        )
     if isinstance(error, MemoryError):
         return "pixwise: expected enough memory, got none; pass fewer or smaller pictures, or --batch 1", 1
     return (
@@ -121,12 +123,7 @@ def _usage_text(error: click.ClickException, context: click.Context | None) -> s
     return text[:1].lower() + text[1:].removesuffix(".")
 
 
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr closed or full: there is nobody to tell
-        click.echo(line, err=True)
-
-
-def _abandon(stream: Any) -> None:
-    """Let Python's last flush at exit go nowhere; it would complain of the same fault again."""
+def say(line: str) -> None:
+    """Print a line on stderr; where that is closed or full there is nobody to tell."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        click.echo(line, err=True)

@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
+from pixwise.cli.endings import say
 from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput, WholeFile
 from pixwise.cli.inputs import Input
 from pixwise.cli.progress import Progress
@@ -113,7 +112,7 @@ def write_all(
             for index, item in enumerate(progress.over(items)):
                 for line in about(item):
                     failed += 1
-                    click.echo(f"pixwise: {line}", err=True)
+                    say(f"pixwise: {line}")
                 _write_one(index, item, plan, sink)
         except (KeyboardInterrupt, SystemExit) as error:  # Ctrl-C, SIGTERM
             stopped = error
