@@ -151,7 +151,7 @@ class Quality(Result):
     )
     exposure: float = value(float, "mean luma, 0 black to 1 white")
     contrast: float = value(float, "standard deviation of luma, 0 to 0.5")
-    noise: float = value(float, "standard deviation of the noise in grey levels, seen at 512 px or less (Immerkær 1996)")
+    noise: float = value(float, "standard deviation of the noise, grey levels, at 512 px or less (Immerkær 1996)")
     underexposed: float = value(float, "share of pixels that are black (luma < 5)")
     overexposed: float = value(float, "share of pixels that are white (luma > 250)")
     dhash: str = value(str, "64-bit difference hash, 16 hex digits")
