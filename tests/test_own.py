@@ -35,14 +35,12 @@ def write(folder, config=CONFIG, preprocessor=PREPROCESSOR, files=("onnx/model.o
     return str(folder)
 
 
-def onnx_model(path, classes=2, size=8):
+def onnx_model(path, classes=2, size=8, kind="FLOAT"):
     """A model that answers the means of three channels, times 1 … classes."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    weight = numpy_helper.from_array(
-        np.ones((3, classes), np.float32) * np.arange(1, classes + 1, dtype=np.float32), "w"
-    )
+    weight = np.tile(np.arange(1, classes + 1), (3, 1)).astype({"FLOAT": np.float32, "FLOAT16": np.float16}[kind])
     nodes = [
         helper.make_node("GlobalAveragePool", ["pixel_values"], ["p"]),
         helper.make_node("Flatten", ["p"], ["f"]),
@@ -51,9 +49,9 @@ def onnx_model(path, classes=2, size=8):
     graph = helper.make_graph(
         nodes,
         "means",
-        [helper.make_tensor_value_info("pixel_values", TensorProto.FLOAT, ["n", 3, size, size])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes])],
-        [weight],
+        [helper.make_tensor_value_info("pixel_values", getattr(TensorProto, kind), ["n", 3, size, size])],
+        [helper.make_tensor_value_info("logits", getattr(TensorProto, kind), ["n", classes])],
+        [numpy_helper.from_array(weight, "w")],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
@@ -122,6 +120,18 @@ def test_a_folder_in_hugging_face_form_answers(tmp_path):
     classifier = Classifier.load(folder)
     assert classifier(np.full((20, 30, 3), 255, np.uint8)).labels == ("bright", "dark")
     assert classifier.card.id == "mine"
+
+
+def test_a_half_precision_file_beside_it_takes_half_precision_pixels(tmp_path):
+    folder = write(
+        tmp_path / "mine",
+        {**CLASSIFIER, "id2label": {"0": "dark", "1": "bright"}},
+        {"size": 8, "do_normalize": False},
+        (),
+    )
+    onnx_model(tmp_path / "mine" / "onnx" / "model_fp16.onnx", kind="FLOAT16")
+    found = Classifier.load(f"{folder}/onnx/model_fp16.onnx")(np.full((20, 30, 3), 255, np.uint8))
+    assert (found.labels[0], found.model.precision) == ("bright", "fp16")
 
 
 @pytest.mark.parametrize("name", ["onnx/model.onnx", "other.onnx"])

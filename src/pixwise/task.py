@@ -18,7 +18,7 @@ import numpy as np
 
 from pixwise.errors import CardError, OptionError, ShapeError, nearest
 from pixwise.picture import Limits, Picture
-from pixwise.pixels import plan, prepare
+from pixwise.pixels import Recipe, plan, prepare
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, ModelInfo, Result
 from pixwise.session import Session
@@ -123,8 +123,16 @@ class Task:
     def preprocess(self, picture: Picture) -> tuple[Feeds, Any]:
         """Feeds of one picture, (R, ...) with R rows, mostly 1, and what `postprocess` needs to come back."""
         image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
-        tensor, fit = prepare(image, picture.size_hw, self.card.recipe)
+        tensor, fit = prepare(image, picture.size_hw, self.recipe)
         return {self.input_name: tensor[None]}, fit
+
+    @property
+    def recipe(self) -> Recipe:
+        """The card's recipe, in the width of float that the model takes: one folder may hold fp32 and fp16 files."""
+        taken = next((tensor.dtype for tensor in self.session.inputs() if tensor.name == self.input_name), "")
+        recipe = self.card.recipe
+        wanted = {"float": "float32", "float16": "float16"}.get(taken, recipe.dtype)
+        return recipe if recipe.dtype in (wanted, "uint8") else replace(recipe, dtype=wanted)
 
     @property
     def input_name(self) -> str:

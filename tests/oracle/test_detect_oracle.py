@@ -127,9 +127,8 @@ def test_a_detector_gives_the_answer_of_transformers(cases, name):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_batch_of_different_sizes_equals_one_by_one(cases, name):
     case = cases(name)
-    for alone, together in zip(
-        map(case.detector, case.pictures), replace(case.detector, batch=3)(case.pictures), strict=True
-    ):
+    pictures = [*case.pictures, *case.pictures[:2]]  # DETR batches only those of equal size
+    for alone, together in zip(map(case.detector, pictures), replace(case.detector, batch=5)(pictures), strict=True):
         assert together.labels == alone.labels
         np.testing.assert_allclose(together.scores, alone.scores, atol=1e-4)
         np.testing.assert_allclose(together.boxes, alone.boxes, atol=0.02)

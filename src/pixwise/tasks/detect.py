@@ -206,7 +206,7 @@ class Detector(Task):
 
     def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], tuple[View, ...]]:
         image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
-        whole, fit = prepare(image, picture.size_hw, self.card.recipe)
+        whole, fit = prepare(image, picture.size_hw, self.recipe)
         boxes = tile_boxes(picture.size_hw, self.tiles)
         if len(boxes) > MAX_TILES:
             raise OptionError(
@@ -223,7 +223,7 @@ class Detector(Task):
         from PIL import Image
 
         part = Image.fromarray(np.ascontiguousarray(crop(pixels, box)))
-        tensor, fit = prepare(part, (part.height, part.width), self.card.recipe)
+        tensor, fit = prepare(part, (part.height, part.width), self.recipe)
         (sx, sy), (ox, oy) = fit.scale_xy, fit.offset_xy
         return tensor, View(
             replace(fit, picture_hw=pixels.shape[:2], offset_xy=(ox - box[0] * sx, oy - box[1] * sy)), box
