@@ -2,7 +2,7 @@
 
 receipt.png   a receipt with prices, a stamp at an angle, a QR code and an EAN-13 bar code
 page.png      a page of text in two columns
-scene.png     a room with coloured things, for the colours and for drawing
+scene.png     a room with coloured things and a portrait
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 HERE = Path(__file__).parent
 PAPER, INK, RED = (252, 250, 244), (30, 30, 36), (176, 36, 44)
@@ -118,18 +118,41 @@ def page() -> Image.Image:
     return paper
 
 
+def portrait(side: int = 220) -> Image.Image:
+    """A face from the front, light from the left, soft as a photograph is."""
+    big = Image.new("RGB", (480, 480), (96, 120, 128))
+    pen = ImageDraw.Draw(big)
+    skin, shade, dark, lips = (226, 182, 150), (188, 140, 112), (52, 34, 28), (164, 78, 72)
+    pen.ellipse((60, 400, 420, 700), fill=(60, 76, 110))
+    pen.rectangle((195, 360, 285, 440), fill=shade)
+    pen.ellipse((110, 40, 370, 330), fill=dark)
+    pen.ellipse((125, 80, 355, 410), fill=skin)
+    pen.chord((120, 45, 360, 240), 195, 345, fill=dark)
+    for x in (188, 292):
+        pen.ellipse((x - 40, 190, x + 40, 250), fill=shade)
+        pen.ellipse((x - 26, 208, x + 26, 240), fill=(240, 236, 230))
+        pen.ellipse((x - 14, 207, x + 14, 238), fill=dark)
+        pen.line((x - 40, 186, x, 176, x + 40, 186), fill=dark, width=11)
+    pen.polygon(((232, 235), (248, 235), (268, 300), (212, 300)), fill=(236, 196, 166))
+    pen.ellipse((210, 285, 270, 312), fill=shade)
+    pen.ellipse((192, 336, 288, 368), fill=lips)
+    pen.line((194, 352, 286, 352), fill=(110, 44, 44), width=5)
+    return big.filter(ImageFilter.GaussianBlur(5)).resize((side, side), Image.Resampling.LANCZOS)
+
+
 def scene() -> Image.Image:
-    """A room with coloured things."""
+    """A room with coloured things and a portrait on its wall."""
     room = Image.new("RGB", (800, 600), (236, 222, 190))
     pen = ImageDraw.Draw(room)
     pen.rectangle((0, 430, 800, 600), fill=(142, 96, 60))
+    pen.rectangle((56, 46, 324, 314), fill=(84, 60, 40))
+    room.paste(portrait(), (80, 70))
     pen.rectangle((470, 60, 730, 290), fill=(118, 176, 224), outline="white", width=14)
     pen.line((600, 60, 600, 290), "white", 10)
-    pen.ellipse((80, 250, 300, 470), fill=(206, 52, 46))
-    pen.ellipse((120, 285, 180, 330), fill=(240, 140, 130))
-    pen.polygon(((360, 470), (430, 300), (500, 470)), fill=(46, 122, 74))
-    pen.rectangle((560, 360, 700, 470), fill=(242, 190, 44))
-    pen.text((630, 415), "TEA", INK, font(54), anchor="mm")
+    pen.polygon(((90, 400), (230, 385), (250, 500), (110, 515)), fill=(206, 52, 46))
+    pen.polygon(((360, 500), (430, 330), (500, 500)), fill=(46, 122, 74))
+    pen.rectangle((560, 380, 700, 490), fill=(242, 190, 44))
+    pen.text((630, 435), "TEA", INK, font(54), anchor="mm")
     return room
 
 
@@ -137,7 +160,7 @@ def main() -> None:
     """Draw them all."""
     for drawing in (receipt, page, scene):
         image = drawing()
-        image.quantize(64, dither=Image.Dither.NONE).save(HERE / f"{drawing.__name__}.png", optimize=True)
+        image.quantize(96, dither=Image.Dither.NONE).save(HERE / f"{drawing.__name__}.png", optimize=True)
 
 
 if __name__ == "__main__":
