@@ -66,12 +66,15 @@ def test_after_kill_9_the_next_process_fetches_the_rest(hub, tmp_path):
     assert hub.asked("GET /plain")[-1]["Range"] == "bytes=100000-"
 
 
-def test_a_part_file_of_another_version_is_thrown_away(hub):
+@pytest.mark.parametrize("left", [b"", b"something else", MODEL, MODEL + b"more", MODEL[:-1] + b"?", b"x" * 400_000])
+@pytest.mark.parametrize("size_known", [True, False])
+def test_whatever_part_file_was_left_the_end_is_a_good_file(hub, left, size_known):
     card = url_card(hub)
+    card = replace(card, files=(replace(card.files[0], bytes=len(MODEL) * size_known),))
     (spot,) = shelf.spots(card)
     spot.path.parent.mkdir(parents=True)
     part = spot.path.with_name(spot.path.name + ".pixwise.incomplete")
-    part.write_bytes(b"something else")
+    part.write_bytes(left)
     assert store.ensure(card)["model"].read_bytes() == MODEL
     assert not part.exists()
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.client import HTTPException
 from importlib import import_module
 from importlib.util import find_spec
@@ -108,7 +109,10 @@ def deliver(url: str, start: int, repo: str = "") -> Iterator[Delivery]:
     """GET, from a position on where the server can."""
     with _request(url, "GET", repo, start) as reply:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", reply.headers.get("Content-Range", ""))
-        if reply.status == 206 and span:
+        if reply.status == 416:  # nothing after `start`: all is there, or more than there should be
+            whole = reply.headers.get("Content-Range", "").rpartition("/")[2]
+            yield Delivery(start, int(whole) if whole.isdecimal() else 0, iter(()))
+        elif reply.status == 206 and span:
             yield Delivery(int(span[1]), int(span[2]) if span[2] != "*" else 0, _chunks(reply, url))
         else:
             yield Delivery(0, int(reply.headers.get("Content-Length") or 0), _chunks(reply, url))
@@ -153,7 +157,7 @@ def _request(url: str, method: str, repo: str = "", start: int = 0) -> Any:
         url = target
     else:
         raise FetchError(f"{first}: expected at most {_HOPS} redirects, got more; check HF_ENDPOINT")
-    if reply.status >= 400:
+    if reply.status >= 400 and not (reply.status == 416 and start):
         reply.close()
         raise _refusal(reply, url, repo, bool(token))
     return reply
@@ -170,21 +174,30 @@ def _one_hop(url: str, method: str, token: str, start: int) -> Any:
     if start:
         headers["Range"] = f"bytes={start}-"
     try:
-        return _opener(loopback).open(Request(url, method=method, headers=headers), timeout=timeout())
+        return _opener(url, loopback).open(Request(url, method=method, headers=headers), timeout=timeout())
     except HTTPError as reply:  # urllib's name for any reply that is not 2xx
         return reply
     except (OSError, HTTPException) as error:
         raise _trouble(error, url) from error
 
 
-def _opener(loopback: bool) -> OpenerDirector:
-    """Proxies of the environment, except to this machine; certificates of the system and of certifi, if installed."""
-    context = ssl.create_default_context()
-    if not os.environ.get("SSL_CERT_FILE") and find_spec("certifi"):
-        context.load_verify_locations(import_module("certifi").where())
-    opener = build_opener(HTTPSHandler(context=context), _NoRedirect(), *([ProxyHandler({})] if loopback else []))
+def _opener(url: str, loopback: bool) -> OpenerDirector:
+    """Proxies of the environment, except to this machine; redirects are not followed."""
+    handlers: list[Any] = [_NoRedirect(), *([ProxyHandler({})] if loopback else [])]
+    if url.startswith("https:"):
+        handlers.append(HTTPSHandler(context=_certificates(os.environ.get("SSL_CERT_FILE", ""))))
+    opener = build_opener(*handlers)
     opener.addheaders = []
     return opener
+
+
+@cache
+def _certificates(named: str) -> ssl.SSLContext:
+    """Those of the system or of SSL_CERT_FILE, and of certifi, which is there where the system's are not found."""
+    context = ssl.create_default_context()
+    if not named and find_spec("certifi"):
+        context.load_verify_locations(import_module("certifi").where())
+    return context
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -210,7 +223,7 @@ def _refusal(reply: Any, url: str, repo: str, had_token: bool) -> Exception:
     code = reply.headers.get("X-Error-Code", "")
     if status == 429:
         return _asked_to_wait(reply, host)
-    if status in (408, 416, 500, 502, 503, 504):
+    if status in (408, 500, 502, 503, 504):
         return Again(f"expected the file, got HTTP status {status}", pause=timeout() / 20)
     if status in (401, 403) and repo:
         doing = "the token of HF_TOKEN has no access" if had_token else "set HF_TOKEN, or run: hf auth login"

@@ -127,7 +127,7 @@ def _write(parcel: Parcel, source: Source, progress: Progress | None) -> tuple[s
     with open(parcel.part, "a+b") as file:
         digest, size = _hash_so_far(file)
         resumed = size > 0
-        if not (parcel.sha256 and parcel.bytes == size):
+        if not (parcel.sha256 and 0 < parcel.bytes == size):
             # Without a hash nobody could tell whether the rest fits to what lies there.
             with source(size if parcel.sha256 else 0) as delivery:
                 digest, size = _append(parcel, delivery, file, digest, size, progress)
@@ -165,6 +165,9 @@ def _append(
         if delivery.start:
             raise Again(f"expected the bytes from {size} on, got those from {delivery.start} on")
     total = parcel.bytes or delivery.total
+    if total and size > total:
+        file.truncate(0)
+        raise Again(f"expected {total} bytes, got a part file of {size}")
     _check_room(parcel, total - size)
     for chunk in delivery.chunks:
         file.write(chunk)
