@@ -426,6 +426,13 @@ def test_eight_threads_on_one_picture_see_the_same(photo):
         assert np.array_equal(answer, answers[position % 3])
 
 
+def test_eight_threads_decode_once(large):
+    picture = Picture.open(large)
+    with ThreadPoolExecutor(8) as pool:
+        images = list(pool.map(lambda _: picture.image(), range(8)))
+    assert len(set(map(id, images))) == 1
+
+
 def test_a_picture_that_is_let_go_leaves_nothing(data):
     picture = Picture.open(data)
     picture.pixels()

@@ -200,18 +200,19 @@ def test_an_empty_file_is_refused_by_name(tmp_path):
         Picture.open(path)
 
 
-def test_damaged_exif_does_not_make_the_pixels_worthless():
-    for place in range(20, 200, 3):
-        data = bytearray(FILES["jpeg"])
-        data[place] ^= 0xFF
-        if data[2:4] == b"\xff\xe1" and data[6:12] == b"Exif\0\0":
-            assert take(bytes(data))
+@pytest.mark.parametrize("place", range(2, 100, 3))
+def test_damaged_exif_does_not_make_the_pixels_worthless(place):
+    head, mark, tail = FILES["jpeg"].partition(b"Exif\0\0")
+    assert isinstance(take(head + mark + tail[: place - 2] + b"\xff" * 2 + tail[place:]), Picture)
 
 
-def test_a_jpeg_with_damaged_exif_opens_where_warnings_are_errors():
-    head, block, tail = FILES["jpeg"].partition(b"Exif\0\0")
-    data = head + block + tail[:10] + b"\xff" * 8 + tail[18:]
-    assert isinstance(take(data), Picture)
+def test_damaged_exif_opens_where_warnings_are_errors_and_still_turns():
+    """Pillow warns of this block: it announces twenty entries and holds one."""
+    block = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHII", 20, 0x0112, 3, 1, 6)
+    data = encoded(Image.new("RGB", (3, 2)), "JPEG", {"exif": block})
+    with pytest.warns(UserWarning, match="Corrupt EXIF"):
+        Image.open(io.BytesIO(data)).getexif()
+    assert Picture.open(data).pixels().shape == (3, 2, 3)
 
 
 # Bombs
@@ -267,14 +268,6 @@ def test_bombs_are_refused_quickly_and_without_much_memory(name):
 def test_bombs_of_size_name_the_limit(name):
     with pytest.raises(LimitError, match=r"must be at most .*pass limits=Limits\("):
         Picture.open(BOMBS[name])
-
-
-def test_pages_of_a_tiff_in_circles_are_counted_once():
-    page = struct.pack("<HHHII", 1, 256, 3, 1, 1)
-    data = b"II*\0\x08\0\0\0" + page + struct.pack("<I", 8)
-    from pixwise.containers import frames_of_tiff
-
-    assert frames_of_tiff(data) == 1
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF"])

@@ -159,8 +159,8 @@ def test_png_grey_of_every_depth_spans_black_to_white(depth):
 
 
 def test_png_grey_of_16_bits_is_scaled_not_cut():
-    grey = pixels(png([struct.pack(">4H", 0, 257, 32768, 65535)], 16, 0, size_wh=(4, 1)))
-    assert grey[0, :, 0].tolist() == [0, 1, 128, 255]
+    grey = pixels(png([struct.pack(">5H", 0, 257, 32768, 64000, 65535)], 16, 0, size_wh=(5, 1)))
+    assert grey[0, :, 0].tolist() == [0, 1, 128, 249, 255]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])

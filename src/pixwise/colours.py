@@ -18,7 +18,6 @@ from pixwise.pixels import Pixels
 __all__ = ["alpha_of", "eight_bits", "to_rgb"]
 
 _ROWS = 256  # a piece of the picture, so that wide numbers are not all turned to float64 at once
-_MODES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "Lab": "LAB"}  # colour space of a profile → Pillow mode
 
 
 def to_rgb(
@@ -118,10 +117,8 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """To sRGB; None when there is nothing to do, or the profile speaks of other colours than the picture has."""
+    """To sRGB; None when there is nothing to do. Raises for a profile of other colours than the mode has."""
     profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    if _MODES.get(profile.profile.xcolor_space.strip()) != mode:
-        return None
     if mode == "RGB" and "sRGB" in (profile.profile.profile_description or ""):
         return None
     return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
