@@ -1,3 +1,4 @@
+import contextlib
 import copy
 import json
 import pickle
@@ -109,6 +110,31 @@ def test_runs_that_do_not_fill_the_picture_are_refused(counts):
 def test_text_that_was_cut_or_is_none_is_refused(text):
     with pytest.raises(ShapeError, match="run-length text must be COCO's compressed form"):
         M.counts_from_text(text)
+
+
+def test_text_of_endless_numbers_is_refused():
+    with pytest.raises(ShapeError, match=r"run lengths must be below 2\*\*32, got 105 bits"):
+        M.counts_from_text("o" * 20 + "0")
+
+
+@pytest.mark.parametrize("rle", [{}, {"size": [3, 3]}, {"counts": [9]}, {"size": [9], "counts": [9]}])
+def test_run_lengths_that_lack_something_are_refused(rle):
+    with pytest.raises(ShapeError, match=r'run lengths must have "size": \[H, W\] and "counts", got'):
+        Mask.from_rle(rle)
+
+
+def test_negative_sizes_are_refused():
+    with pytest.raises(ShapeError, match="runs of a -3 x -3 mask"):
+        Mask.from_rle({"size": [-3, -3], "counts": [9]})
+
+
+@given(
+    size=st.lists(st.integers(-3, 9), min_size=2, max_size=2),
+    counts=st.text(max_size=9) | st.binary(max_size=9) | st.lists(st.integers(-9, 99), max_size=4),
+)
+def test_damaged_run_lengths_give_a_clear_error_or_a_mask(size, counts):
+    with contextlib.suppress(ShapeError):
+        assert list(Mask.from_rle({"size": size, "counts": counts}).open().shape) == size
 
 
 def test_a_mask_must_have_two_axes():

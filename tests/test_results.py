@@ -134,7 +134,15 @@ def test_select_by_a_comparison_of_a_column():
     assert found.select(found.scores > 0.75).labels == ("cat", "dog")
 
 
+def test_a_slice_is_an_answer_too():
+    assert three()[:2] == three().select([0, 1])
+    assert three()[::-1].labels == ("cat", "dog", "cat")
+    assert len(three()[5:]) == 0
+
+
 def test_select_refuses_what_is_not_there():
+    with pytest.raises(ShapeError, match="select must have indices or booleans, got float32"):
+        three().select(three().scores)
     with pytest.raises(ShapeError, match=r"indices of select must be below 3, got \[3\]"):
         three().select([3])
     with pytest.raises(ShapeError, match=r"booleans of select must have shape \(3,\), got \(2,\)"):

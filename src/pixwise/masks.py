@@ -34,6 +34,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Polygons = Iterable[npt.ArrayLike]
 
+_MOST_GROUPS = 7  # of five bits: COCO's runs have 32 bits, their differences 33
+
 
 def counts_from_mask(mask: npt.ArrayLike) -> Ints:
     """Lengths of the runs down the columns, first of zeros (may be 0), then of ones, and so on.
@@ -72,7 +74,7 @@ def mask_from_counts(counts: npt.ArrayLike, size_hw: tuple[int, int]) -> Bools:
 
 def _checked_counts(counts: npt.ArrayLike, size_hw: tuple[int, int]) -> Ints:
     counts = np.asarray(counts, np.int64).reshape(-1)
-    if counts.sum() != size_hw[0] * size_hw[1] or (counts < 0).any():
+    if counts.sum() != size_hw[0] * size_hw[1] or (counts < 0).any() or min(size_hw) < 0:
         raise ShapeError(
             f"runs of a {size_hw[0]} x {size_hw[1]} mask must sum to {size_hw[0] * size_hw[1]} and be positive, "
             f"got {counts.sum()}; check that size is (height, width)"
@@ -120,6 +122,8 @@ def counts_from_text(text: str | bytes) -> Ints:
     ends = np.flatnonzero(last)
     starts = np.concatenate([[0], ends + 1])[:-1].astype(np.int64)
     groups = ends - starts + 1
+    if len(groups) and groups.max() > _MOST_GROUPS:
+        raise ShapeError(f"run lengths must be below 2**32, got {5 * groups.max()} bits; the text is damaged")
     place = np.arange(len(letters)) - np.repeat(starts, groups)
     stored = np.add.reduceat((letters & 31) << (5 * place), starts) if len(starts) else np.zeros(0, np.int64)
     stored -= np.where(letters[ends] & 16, np.int64(1) << (5 * groups), 0)
@@ -167,8 +171,9 @@ class Mask:
         Raises:
             ShapeError: the runs do not fill the size.
         """
-        size_hw = (int(rle["size"][0]), int(rle["size"][1]))
-        counts = rle["counts"]
+        if not {"size", "counts"} <= set(rle) or len(rle["size"]) != 2:
+            raise ShapeError(f'run lengths must have "size": [H, W] and "counts", got {sorted(rle)}; see COCO\'s form')
+        size_hw, counts = (int(rle["size"][0]), int(rle["size"][1])), rle["counts"]
         counts = counts_from_text(counts) if isinstance(counts, str | bytes) else counts
         starts, ends = _split(*_ones(_checked_counts(counts, size_hw)), size_hw[0])
         if not len(starts):

@@ -127,8 +127,10 @@ class Result:
     def __bool__(self) -> bool:
         return True  # an empty answer is still an answer; ask len()
 
-    def __getitem__(self, index: int) -> Any:
-        """Row `index` as a named tuple: `detections[0].label`."""
+    def __getitem__(self, index: int | slice) -> Any:
+        """Row `index` as a named tuple: `detections[0].label`; a slice keeps those rows: `detections[:3]`."""
+        if isinstance(index, slice):
+            return self.select(range(len(self))[index])
         return _row_type(type(self))(*(getattr(self, spec.name)[index] for spec in columns(type(self))))
 
     def __iter__(self) -> Iterator[Any]:
@@ -161,6 +163,8 @@ class Result:
         if indices.dtype == bool:
             check_shape("booleans of select", indices, (len(self),))
             indices = np.flatnonzero(indices)
+        if indices.size and indices.dtype.kind not in "iu":
+            raise ShapeError(f"select must have indices or booleans, got {indices.dtype}; compare a column first")
         indices = indices.astype(np.int64).reshape(-1)
         if len(indices) and not -len(self) <= indices.min() <= indices.max() < len(self):
             raise ShapeError(f"indices of select must be below {len(self)}, got {indices.tolist()}; ask len() first")
