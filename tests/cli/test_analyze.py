@@ -80,6 +80,16 @@ def test_wrong_usage_is_code_2(cli, pictures, args, told):
     assert (code, out, told in err) == (2, "", True)
 
 
+def test_a_pull_that_fails_is_told_and_the_built_in_answers(cli, pictures, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    code, out, err = cli("analyze", pictures / "a.png", "--tasks", "faces,quality", "--pull", "--no-draw")
+    assert (code, err.count("\n")) == (3, 1)
+    assert err.startswith("pixwise: yunet: ")
+    assert "by haar-frontal" in out
+    assert "sharpness" in out
+
+
 def test_a_task_that_fails_is_told_and_makes_the_code_1(cli, pictures, monkeypatch):
     monkeypatch.setenv("PIXWISE_THREADS", "none")  # every model asks for it
     code, out, err = cli("analyze", pictures / "a.png", "--tasks", "ocr,quality", "--no-draw")

@@ -69,9 +69,9 @@ def _pull(options: dict[str, Any]) -> int:
             if card is not None:
                 store.ensure(card, accept_licence=options["accept_licence"], progress=fetching)
         except PixwiseError as error:
-            failed = 1
+            failed = 3
             fetching.clear()
-            say(f"pixwise: {one_line(error)}")
+            say(f"pixwise: {card.id}: {one_line(error)}")
     fetching.clear()
     return failed
 

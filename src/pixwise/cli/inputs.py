@@ -40,7 +40,7 @@ PICTURE_SUFFIXES = frozenset(
 DRAWN = ".pixwise"  # photo.pixwise.png is ours; folders and globs pass it over
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Input:
     """One picture to come.
 

@@ -85,10 +85,10 @@ def option(section: str, *declarations: str, **settings: Any) -> Option:
 
 
 class Verb(click.Command):
-    """A command whose help has its options under headings, and other headings with rows after them.
+    """A command whose help has its options under headings, and other headings with rows around them.
 
     Args:
-        more: heading → rows; a function, so that it is read only for the help.
+        more: heading → rows, `INPUT` before the options, others after; a function: it is read only for the help.
     """
 
     def __init__(self, *args: Any, more: Callable[[], dict[str, Rows]] | None = None, **settings: Any):
@@ -96,12 +96,13 @@ class Verb(click.Command):
         self._more = more
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        sections: dict[str, Rows] = {}
+        more = self._more() if self._more else {}
+        sections: dict[str, Rows] = {name: more.pop(name) for name in ("INPUT",) if name in more}
         for param in self.get_params(ctx):
             record = None if isinstance(param, click.Argument) else param.get_help_record(ctx)
             if record is not None:
                 sections.setdefault(getattr(param, "section", "Help"), []).append(record)
-        for name, rows in (sections | (self._more() if self._more else {})).items():
+        for name, rows in (sections | more).items():
             with formatter.section(name):
                 formatter.write_dl(rows, col_max=26)
 
