@@ -5,8 +5,8 @@
         hub.faults.append(Fault("cdn", status=429, headers={"Retry-After": "1"}))
 
 HEAD and GET /{repo}/resolve/{revision}/{path} with ETag, X-Repo-Commit, X-Linked-ETag and X-Linked-Size; large files
-redirect to a path of the "CDN" (another port, so another host); Range; /api/models/{repo}/revision/{revision};
-/plain/{name} for files that are in no repository.
+redirect to a path of the "CDN" (another port, so another host), small ones to /api/resolve-cache on the same host;
+Range; /api/models/{repo}/revision/{revision}; /plain/{name} for files that are in no repository.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
@@ -152,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._file(self.hub.plain[path[6:]], {}, fault)
         if path.startswith("cdn/"):
             return self._cdn(path, fault)
+        if path.startswith("api/resolve-cache/models/"):
+            return self._small(path, fault)
         if path.startswith("api/models/"):
             return self._describe(path, fault)
         if "/resolve/" in path:
@@ -179,12 +181,18 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(404, b"", headers | {"X-Error-Code": "EntryNotFound"}, fault)
         data = repo.files[file]
         if file not in repo.large:
-            blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-            return self._file(data, {"ETag": f'"{blob}"'} | headers, fault)
+            where = f"/api/resolve-cache/models/{name}/{repo.commit}/{quote(file)}"
+            return self._send(307, b"", headers | {"Location": where}, fault)
         sha256 = hashlib.sha256(data).hexdigest()
         linked = {"X-Linked-ETag": f'"{sha256}"', "X-Linked-Size": str(len(data))}
         where = f"{self.hub.cdn_url}/cdn/{name}/{file}?signature=secret"
         self._send(302, b"", linked | {"Location": where} | headers, fault)
+
+    def _small(self, path: str, fault: Fault) -> None:
+        owner, name, commit, file = path.removeprefix("api/resolve-cache/models/").split("/", 3)
+        data = self.hub.repos[f"{owner}/{name}"].files[file]
+        blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        self._file(data, {"ETag": f'"{blob}"', "X-Repo-Commit": commit}, fault)
 
     def _cdn(self, path: str, fault: Fault) -> None:
         owner, name, file = path.removeprefix("cdn/").split("/", 2)

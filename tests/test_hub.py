@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hub_server import FILES, MODEL, Fault, repo_card, url_card
+from hub_server import FILES, MODEL, Fault, HubServer, repo_card, url_card
 
 from pixwise import errors, store
 from pixwise.pixels import Recipe
@@ -55,7 +55,7 @@ def test_other_bytes_than_the_card_says_are_thrown_away(hub, tmp_path, card):
 
 
 def test_a_flipped_byte_in_a_small_file_is_seen_though_the_card_knows_no_hash(hub):
-    hub.faults.append(Fault("GET /owner/name/resolve", flip=2))
+    hub.faults.append(Fault("GET /api/resolve-cache/models/owner/name", flip=2))
     hub.repos["owner/name"].large = set()
     with pytest.raises(errors.ModelFileError, match="expected content for"):
         store.ensure(repo_card(hub, known=False))
@@ -99,6 +99,24 @@ def test_the_token_goes_to_the_hub_and_to_nobody_else(hub, monkeypatch):
     store.ensure(url_card(hub))
     assert all(headers["Authorization"] == "Bearer secret" for headers in hub.asked("/resolve/"))
     assert not any("Authorization" in headers for headers in hub.asked("/cdn/") + hub.asked("/plain/"))
+
+
+def test_a_hub_that_keeps_its_files_in_chunks_is_read_all_the_same(hub):
+    chunks = {"X-Xet-Hash": "0" * 64, "Link": f'<{hub.url}/api/xet>; rel="xet-auth"'}
+    hub.faults.append(Fault("/resolve/", times=-1, headers=chunks))
+    assert store.ensure(repo_card(hub))["model"].read_bytes() == MODEL
+
+
+def test_a_mirror_that_sends_us_to_the_hub_is_followed_without_the_token(hub, monkeypatch):
+    with HubServer() as mirror:
+        for path in FILES:
+            where = f"{hub.url}/owner/name/resolve/{hub.repos['owner/name'].commit}/{path}"
+            mirror.faults.append(Fault(f"{path}", times=-1, status=308, headers={"Location": where}))
+        mirror.faults.sort(key=lambda fault: -len(fault.where))
+        monkeypatch.setenv("HF_ENDPOINT", mirror.url)
+        monkeypatch.setenv("HF_TOKEN", "secret")
+        assert store.ensure(repo_card(hub))["model"].read_bytes() == MODEL
+    assert not any("Authorization" in headers for headers in hub.asked(""))
 
 
 @pytest.mark.parametrize("code", ["RepoNotFound", "RevisionNotFound", "EntryNotFound"])

@@ -2,12 +2,14 @@
 
 import os
 
+import numpy as np
 import pytest
 from hub_server import DATA, FILES, MODEL, repo_card, sha, url_card
 
 from pixwise import errors, notes, store
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
+from pixwise.tasks.classify import Classifier
 
 
 def test_a_repository_is_fetched_once_and_then_found(hub):
@@ -94,12 +96,13 @@ def test_looking_never_opens_a_socket(hub, no_sockets):
 def test_a_non_commercial_licence_must_be_accepted_by_name(hub, no_sockets):
     card = repo_card(hub, commercial=False, licence="CC-BY-NC-4.0")
     with pytest.raises(errors.LicenceError, match=r"got CC-BY-NC-4.0 that forbids.*--accept-licence tiny"):
-        store.ensure(card, accept_licence=["another"])
+        store.ensure(card, accept_licence="tiny-but-another")
 
 
-def test_an_accepted_licence_is_accepted(hub):
+@pytest.mark.parametrize("accepted", ["tiny", ["tiny"]])
+def test_an_accepted_licence_is_accepted(hub, accepted):
     card = repo_card(hub, commercial=False, licence="CC-BY-NC-4.0")
-    assert store.ensure(card, accept_licence=("tiny",))["model"].read_bytes() == MODEL
+    assert store.ensure(card, accept_licence=accepted)["model"].read_bytes() == MODEL
 
 
 # What nobody has written down
@@ -174,6 +177,27 @@ def test_a_repository_becomes_a_card(hub):
     assert (card.repo, card.revision, card.licence, card.names) == ("me/vit", commit, "apache-2.0", ("a",))
     assert store.ensure(card)["model"].read_bytes() == MODEL
     assert {file.path: file.sha256 for file in card.files}["onnx/model.onnx_data"] == sha(DATA)
+
+
+def write_classifier(folder):
+    """model.onnx, whose one logit is the sum of an 8 x 8 picture, and its weights in model.onnx_data."""
+    from onnx import helper, numpy_helper, save
+
+    pixels = helper.make_tensor_value_info("pixel_values", 1, ["n", 3, 8, 8])
+    logits = helper.make_tensor_value_info("logits", 1, ["n", 1])
+    weights = numpy_helper.from_array(np.ones((192, 1), np.float32), "w")
+    nodes = [("Flatten", ["pixel_values"], ["flat"]), ("MatMul", ["flat", "w"], ["logits"])]
+    graph = helper.make_graph([helper.make_node(*node) for node in nodes], "sum", [pixels], [logits], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    path = folder / "model.onnx"
+    save(model, path, save_as_external_data=True, location="model.onnx_data", size_threshold=0)
+    return {name: (folder / name).read_bytes() for name in ("model.onnx", "model.onnx_data")}
+
+
+def test_a_repository_answers_though_its_weights_lie_beside_the_model(hub, tmp_path):
+    hub.add("me/vit", CONFIGS | write_classifier(tmp_path))
+    answer = Classifier.load("hf:me/vit")(np.zeros((8, 8, 3), np.uint8))
+    assert (answer.model.id, answer.model.licence, list(answer.labels)) == ("hf:me/vit", "apache-2.0", ["a"])
 
 
 def test_a_repository_once_fetched_is_a_card_offline(hub, request):

@@ -142,7 +142,7 @@ def _chunks(reply: Any, url: str) -> Iterator[bytes]:
 def _request(url: str, method: str, repo: str = "", start: int = 0) -> Any:
     """One request; redirects are followed by hand, so that the token stays with the hub and every hop is https.
 
-    HEAD stops at the redirect to another host: the hub's headers are on it.
+    HEAD stops at the redirect to where the bytes are: the hub's headers are on it.
     """
     token = _token() if repo else ""
     first = urlsplit(url).netloc
@@ -151,7 +151,8 @@ def _request(url: str, method: str, repo: str = "", start: int = 0) -> Any:
         if reply.status not in _REDIRECTS:
             break
         target = urljoin(url, reply.headers.get("Location", ""))
-        if method == "HEAD" and urlsplit(target).netloc != first:
+        leaves = urlsplit(target).netloc != urlsplit(url).netloc
+        if method == "HEAD" and leaves and reply.headers.get("X-Repo-Commit"):
             break
         reply.close()
         url = target

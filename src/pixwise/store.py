@@ -98,7 +98,7 @@ def ensure(
 
 
 def _check_licence(card: Card, accepted: Sequence[str]) -> None:
-    if not card.commercial and card.id not in accepted:
+    if not card.commercial and card.id not in ([accepted] if isinstance(accepted, str) else accepted):
         raise LicenceError(
             f"licence of model {card.id!r} must be accepted, got {card.licence or 'one'} that forbids commercial use; "
             f"add --accept-licence {card.id} (in Python: accept_licence=[{card.id!r}])"
