@@ -80,8 +80,13 @@ def test_misspelt_verbs_and_options_name_the_nearest(cli):
     ("args", "told"),
     [
         (("quality",), "pixwise quality: INPUT... must be given, got none (pixwise quality --help)"),
-        (("quality", "a.png", "--max-side", "x"), "pixwise quality: --max-side must be a whole number, got 'x'"),
+        (
+            ("quality", "a.png", "--max-side", "x"),
+            "pixwise quality: --max-side must be a whole number from 0 up, got 'x'",
+        ),
         (("quality", "a.png", "--device", "cdua"), "--device must be known, got 'cdua'; did you mean 'cuda'"),
+        (("quality", "a.png", "--threads", "-2"), "--threads must be a whole number from 0 up, got '-2'"),
+        (("quality", "a.png", "--xyzzy"), "quality: option must be known, got '--xyzzy' (pixwise quality --help)"),
         (("quality", "--model"), "option '--model' requires an argument"),
     ],
 )

@@ -13,6 +13,7 @@ PIXWISE_DEBUG=1 shows tracebacks.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import signal
 import sys
@@ -31,7 +32,6 @@ from pixwise.errors import (
     OptionError,
     PixwiseError,
     UnknownModelError,
-    nearest,
 )
 
 __all__ = ["ending", "prepare_process", "say"]
@@ -115,8 +115,9 @@ def _usage(error: click.ClickException) -> str:
 def _usage_text(error: click.ClickException, context: click.Context | None) -> str:
     if isinstance(error, click.NoSuchOption) and context is not None:
         known = [name for param in context.command.get_params(context) for name in (*param.opts, *param.secondary_opts)]
-        known = [name for name in known if name.startswith("--")]
-        return f"option must be known, got {error.option_name!r}; {nearest(error.option_name, known)}"
+        close = difflib.get_close_matches(error.option_name.strip("-"), [name.strip("-") for name in known], cutoff=0.6)
+        hint = f"; did you mean {' or '.join(repr(f'--{name}') for name in close)}?" if close else ""
+        return f"option must be known, got {error.option_name!r}{hint}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
         return f"{error.param.human_readable_name} must be given, got none"
     text = " ".join(error.format_message().split())

@@ -37,7 +37,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 class Number(click.ParamType):
-    """An int or a float; what is none is told in our form."""
+    """A count from 0 up (int), or any number (float); what is none is told in our form."""
 
     def __init__(self, kind: type[int] | type[float]):
         self.kind = kind
@@ -45,10 +45,13 @@ class Number(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
         try:
-            return self.kind(value)
+            number = self.kind(value)
         except ValueError:
-            what = "a whole number" if self.kind is int else "a number"
-            raise click.UsageError(f"{_flag(param)} must be {what}, got {value!r}", ctx) from None
+            number = None
+        if number is None or (self.kind is int and number < 0):
+            what = "a whole number from 0 up" if self.kind is int else "a number"
+            raise click.UsageError(f"{_flag(param)} must be {what}, got {value!r}", ctx)
+        return number
 
 
 class OneOf(click.ParamType):
