@@ -55,9 +55,13 @@ def files():
         "big tiff": (photo, "TIFF", {"big_tiff": True}),
     }
     out = {name: encoded(*recipe) for name, recipe in made.items()}
-    heic = io.BytesIO()
-    pillow_heif.from_pillow(photo).save(heic)
-    return out | {"heic": heic.getvalue()}
+    return out | {"heic": heic(photo)}
+
+
+def heic(image):
+    file = io.BytesIO()
+    pillow_heif.from_pillow(image).save(file)
+    return file.getvalue()
 
 
 def icc():
@@ -247,6 +251,10 @@ BOMBS = {
     "gif frames": b"GIF89a" + b"\1\0\1\0\0\0\0" + b",\0\0\0\0\1\0\1\0\0\2\0" * 200_000 + b";",
     "gif comments": b"GIF89a" + b"\1\0\1\0\0\0\0" + b"!\xfe\0" * 3_500_000,
     "gif unknown blocks": b"GIF89a" + b"\1\0\1\0\0\0\0" + b"\x01" * 4_000_000,
+    "avif": FILES["avif"].replace(struct.pack(">II", 64, 48), struct.pack(">II", 60_000, 60_000)),
+    "heic": heic(Image.new("RGB", (64, 64))).replace(
+        b"ispe" + bytes(4) + struct.pack(">II", 64, 64), b"ispe" + bytes(4) + b"\0\1\0\0" * 2
+    ),
     "webp": b"RIFF\xff\0\0\0WEBPVP8X\x0a\0\0\0\x10\0\0\0" + b"\xff" * 6 + bytes(20),
     "bmp": b"BM" + bytes(12) + struct.pack("<IiiHHI", 40, 2**31 - 1, 2**31 - 1, 1, 24, 0) + bytes(40),
     "tiff": WIDE.replace(struct.pack("<HHII", 257, 4, 1, 48), struct.pack("<HHII", 257, 4, 1, 60_000)),

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -70,6 +72,20 @@ def test_each_format_is_told_by_its_content_and_read(kind):
     picture = Picture.open(saved(scene(), kind, **LOSSLESS[kind]))
     assert (picture.format, picture.size_hw, picture.frames) == (kind, (40, 60), 1)
     assert near(picture.pixels(), scene())
+
+
+def test_a_heic_picture_without_its_package_says_what_to_install(tmp_path):
+    (tmp_path / "x.heic").write_bytes(saved(scene(), "HEIC"))
+    code = (
+        "import sys; sys.modules['pillow_heif'] = None; from pixwise.picture import Picture; Picture.open(sys.argv[1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x.heic"], capture_output=True, text=True, check=False
+    )
+    assert (
+        "SetupError: HEIC pictures need the package pillow-heif, got none; run: pip install 'pixwise[heic]'"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -86,10 +86,9 @@ class Picture:
             return cls("<array>", b"", image, header_of_memory(image), background)
         if isinstance(source, Image.Image):
             check_size(source.size, "<image>", limits)
-            header = header_of_memory(source)
             with guarded("<image>", source.format or "Pillow"):
                 image = source.copy()  # decodes a lazy one and cuts the tie to the caller's object
-            return cls("<image>", b"", image, header, background)
+            return cls("<image>", b"", image, header_of_memory(source), background)
         name, data = read(source, limits, allow_urls=allow_urls)
         return cls(name, data, None, read_header(name, data, limits), background)
 
