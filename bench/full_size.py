@@ -154,7 +154,7 @@ def export(model: nn.Module, path: Path, size_hw: tuple[int, int]) -> None:
     pixels = torch.randn(2, 3, *size_hw)
     dynamo = names == ["logits"]  # dynamo fixes the batch of RT-DETR and breaks on D-FINE (torch 2.13)
     options = (
-        {"dynamo": True, "opset_version": 18, "dynamic_shapes": ({0: torch.export.Dim("batch", min=1, max=64)},)}
+        {"dynamo": True, "opset_version": 20, "dynamic_shapes": ({0: torch.export.Dim("batch", min=1, max=64)},)}
         if dynamo
         else {"dynamo": False, "opset_version": 17, "dynamic_axes": {n: {0: "batch"} for n in ["pixel_values", *names]}}
     )
