@@ -26,9 +26,15 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture
-def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
-    """Call the command in this process: `cli("quality", "a.png", "--json")`."""
+def cli(online: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ended]:
+    """Call the command in this process, offline: `cli("quality", "a.png", "--json")`."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    return online
+
+
+@pytest.fixture
+def online(capfd: pytest.CaptureFixture[str]) -> Callable[..., Ended]:
+    """Call the command in this process."""
 
     def call(*args: object) -> Ended:
         capfd.readouterr()

@@ -1,6 +1,8 @@
 """`pixwise doctor` looks at the real machine, and at broken ones that are made here."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,13 @@ def test_a_misspelt_variable_is_a_warning_and_a_token_is_not_shown(cli, monkeypa
     found = findings(cli)
     assert found["Environment", "PIXWISE_THREDS"]["status"] == "warning"
     assert found["Environment", "HF_TOKEN"]["found"] == "set"
+
+
+def test_every_variable_of_ours_that_is_read_is_known():
+    sources = (path.read_text("utf-8") for path in Path(doctor.__file__).parents[1].rglob("*.py"))
+    read = {name for text in sources for name in re.findall(r'"(PIXWISE_[A-Z_]*[A-Z])"', text)}
+    assert read <= set(doctor._VARIABLES)
+    assert "PIXWISE_HOME" in read
 
 
 def test_a_wrong_variable_is_a_problem_of_its_area_only(cli, monkeypatch):

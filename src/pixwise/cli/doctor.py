@@ -35,8 +35,10 @@ _USED_PROVIDERS = ("CPUExecutionProvider", "CUDAExecutionProvider")
 _LEAST_FREE = 2 * 2**30  # bytes; the default models of all tasks take about half of it
 _LEAST_MEMORY = 2**30
 _VARIABLES = (
-    "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_ENDPOINT", "NO_COLOR", "OMP_NUM_THREADS",
-    "PIXWISE_HOME", "PIXWISE_THREADS", "PIXWISE_POOL_BYTES", "PIXWISE_DEBUG",
+    "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT", "HF_TOKEN", "HF_ENDPOINT",
+    "NO_COLOR", "OMP_NUM_THREADS",
+    "PIXWISE_HOME", "PIXWISE_THREADS", "PIXWISE_POOL_BYTES", "PIXWISE_FETCH_TIMEOUT", "PIXWISE_FONT", "PIXWISE_DEBUG",
+    "PIXWISE_ASSETS", "PIXWISE_NO_SKIPS",  # of the tests
 )  # fmt: skip
 
 
@@ -216,9 +218,7 @@ def environment(area: str) -> Iterator[Finding]:
     known = [name for name in _VARIABLES if os.environ.get(name)]
     for name in known:
         yield Finding(area, name, "ok", "set" if name == "HF_TOKEN" else os.environ[name])
-    unknown = sorted(
-        name for name in os.environ if name.startswith("PIXWISE_") and name not in (*_VARIABLES, "PIXWISE_ASSETS")
-    )
+    unknown = sorted(name for name in os.environ if name.startswith("PIXWISE_") and name not in _VARIABLES)
     for name in unknown:
         yield Finding(area, name, "warning", os.environ[name], "no such variable is read; check its spelling")
     if not known and not unknown:
