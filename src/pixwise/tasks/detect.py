@@ -58,7 +58,9 @@ def decode_detr_sigmoid(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candi
     """
     logits, boxes = _output(raw, "logits"), _output(raw, "pred_boxes")
     scores = sigmoid(logits).reshape(-1)  # (Q * C,)
-    best = np.argsort(-scores, kind="stable")[: options.get("pairs") or len(logits)]
+    pairs = min(options.get("pairs") or len(logits), len(scores))
+    best = np.sort(np.argpartition(-scores, pairs - 1)[:pairs])  # sorting all of 24 000 would take ten times as long
+    best = best[np.argsort(-scores[best], kind="stable")]
     queries, label_ids = np.divmod(best, logits.shape[1])
     return _from_shares(boxes[queries], fit), scores[best], label_ids
 
