@@ -108,6 +108,15 @@ def test_a_small_blob_that_is_not_what_its_name_says_is_not_trusted(hub):
     assert not shelf.is_ready(repo_card(hub, known=False))
 
 
+def test_a_blob_that_is_a_link_to_a_shared_one_is_still_known_by_its_name(hub, tmp_path):
+    path = store.ensure(repo_card(hub, known=False))["model"]
+    notes.forget("pin", f"owner/name@{hub.repos['owner/name'].commit}/onnx/model.onnx")
+    blob = shelf.blob_of(path)
+    blob.rename(tmp_path / "shared")
+    blob.symlink_to(tmp_path / "shared")
+    assert shelf.is_ready(repo_card(hub, known=False))
+
+
 def test_a_dropped_file_leaves_no_empty_folders(hub, tmp_path):
     store.ensure(url_card(hub))
     assert shelf.drop(shelf.spots(url_card(hub))[0]) == len(MODEL)

@@ -26,7 +26,7 @@ from pixwise.intake import Delivery, Parcel, Progress, take_in, writing
 from pixwise.notes import note, read_note
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
-from pixwise.shelf import Spot, check, commit_of, link, lock_of, pin, repo_folder, spot_of, spots
+from pixwise.shelf import Spot, blob_of, check, commit_of, link, lock_of, pin, repo_folder, spot_of, spots
 
 __all__ = ["Packed", "install", "pack"]
 
@@ -97,7 +97,7 @@ def _entry(card: Card) -> dict[str, Any]:
 
 
 def _file_entry(spot: Spot) -> dict[str, Any]:
-    blob = Path(os.path.realpath(spot.path))
+    blob = blob_of(spot.path)
     return {
         "path": spot.file.path,
         "part": spot.file.part,
@@ -105,7 +105,7 @@ def _file_entry(spot: Spot) -> dict[str, Any]:
         "bytes": spot.path.stat().st_size,
         "sha256": spot.sha256,
         "known": bool(spot.file.sha256),
-        "etag": blob.name if blob.parent.name == "blobs" else spot.sha256,
+        "etag": blob.name if blob else spot.sha256,
     }
 
 

@@ -29,6 +29,7 @@ from pixwise.registry import Card, CardFile
 
 __all__ = [
     "Spot",
+    "blob_of",
     "check",
     "commit_of",
     "damage",
@@ -48,7 +49,6 @@ __all__ = [
 
 State = Literal["built in", "ready", "damaged", "not here", "unverified"]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CHUNK = 1 << 20
 
 
 def hub_cache() -> Path:
@@ -80,8 +80,10 @@ class Spot:
 
 
 def commit_of(card: Card) -> str:
-    """The commit of a card's repository: its revision, else what the first fetch pinned, else what `main` meant to
-    whoever filled the cache; empty when unknown."""
+    """The commit of a card's repository; empty when unknown.
+
+    It is the card's revision, else what the first fetch pinned, else what `main` meant to whoever filled the cache.
+    """
     if card.revision or not card.repo:
         return card.revision
     noted = read_note("repo", f"{card.repo}@").get("commit", "")
@@ -165,12 +167,22 @@ def _folder_name(card: Card) -> str:
 
 def _named_by_blob(path: Path) -> dict[str, Any]:
     """What huggingface_hub fetched is named by its hash: SHA-256 for large files, git's SHA-1 for small ones."""
-    blob = Path(os.path.realpath(path))
-    if blob.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", blob.name):
+    blob = blob_of(path)
+    if blob is None or not blob.exists():
+        return {}
+    if re.fullmatch(r"[0-9a-f]{64}", blob.name):
         return {"sha256": blob.name}
-    if blob.parent.name == "blobs" and _COMMIT.fullmatch(blob.name) and named_after_content(blob):
+    if _COMMIT.fullmatch(blob.name) and named_after_content(blob):
         return {"sha256": hash_of(blob), "bytes": blob.stat().st_size}
     return {}
+
+
+def blob_of(path: Path) -> Path | None:
+    """The blob that a file of a snapshot points to; one step only, for a blob may itself be a link to a shared one."""
+    if not path.is_symlink():
+        return None
+    blob = Path(os.path.normpath(path.parent / os.readlink(path)))
+    return blob if blob.parent.name == "blobs" else None
 
 
 def named_after_content(blob: Path) -> bool:
@@ -204,15 +216,13 @@ def drop(spot: Spot) -> int:
     forget("pin", spot.key)
     if not spot.path.is_symlink() and not spot.path.exists():
         return 0
-    blob = Path(os.path.realpath(spot.path))
-    size = blob.stat().st_size if blob.exists() else 0
+    blob, size = blob_of(spot.path), spot.path.stat().st_size if spot.path.exists() else 0
+    forget("seen", os.path.realpath(spot.path))
     spot.path.unlink()
-    if blob != spot.path and blob.parent.name == "blobs":
-        links = blob.parent.parent.glob("snapshots/*/**/*")
-        if any(link.is_symlink() and Path(os.path.realpath(link)) == blob for link in links):
+    if blob is not None:
+        if any(blob_of(other) == blob for other in blob.parent.parent.glob("snapshots/*/**/*")):
             return 0
         blob.unlink(missing_ok=True)
-    forget("seen", str(blob))
     for folder in spot.path.parents:
         if folder.name in ("snapshots", "files") or any(folder.iterdir()):
             break
