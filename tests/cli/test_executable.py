@@ -1,7 +1,10 @@
 """The real `pixwise`: start, pipes, signals, full disks, forbidden files, missing packages."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -37,7 +40,7 @@ def many(tmp_path, small):
 @pytest.mark.parametrize("args", [("--version",), ("--help",), ("-h",)])
 def test_version_and_help_answer_at_once(executable, args):
     spent = []
-    for _ in range(3):
+    for _ in range(5):
         began = time.perf_counter()
         assert executable(*args).code == 0
         spent.append(time.perf_counter() - began)
@@ -200,13 +203,34 @@ def test_without_onnxruntime_the_rest_still_answers(executable, pictures):
 
 
 def test_a_terminal_sees_progress_and_no_colour_codes_reach_a_file(many, tmp_path):
-    command = f"{PIXWISE} quality '{many}/0*.png' --jsonl > {tmp_path}/all.jsonl"
-    seen = subprocess.run(
-        ["script", "-qec", command, "/dev/null"], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "/100 pictures, " in seen.stdout
-    assert "\x1b" not in (tmp_path / "all.jsonl").read_text()
-    assert len((tmp_path / "all.jsonl").read_text().splitlines()) == 100
+    ours, theirs = pty.openpty()
+    with (tmp_path / "all.jsonl").open("wb") as out:
+        running = subprocess.Popen([PIXWISE, "quality", f"{many}/0*.png", "--jsonl"], stdout=out, stderr=theirs)
+    os.close(theirs)
+    assert b"/100 pictures, " in all_of(ours)
+    assert running.wait(timeout=30) == 0
+    assert len([json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]) == 100
+
+
+def test_a_terminal_sees_a_table_of_its_width(pictures):
+    ours, theirs = pty.openpty()
+    command = [PIXWISE, "quality", str(pictures / "a.png")]
+    with subprocess.Popen(command, stdout=theirs, env={**os.environ, "TERM": "xterm", "COLUMNS": "60"}) as running:
+        os.close(theirs)
+        shown = all_of(ours).decode()
+    assert running.returncode == 0
+    assert "\x1b[1m" in shown
+    assert max(len(re.sub(r"\x1b\[[\d;]*m", "", line)) for line in shown.splitlines()[1:]) <= 60
+
+
+def all_of(descriptor):
+    """What comes out of a pseudo terminal until its other end is closed."""
+    seen = b""
+    with contextlib.suppress(OSError):  # Linux says EIO at the end
+        while piece := os.read(descriptor, 65536):
+            seen += piece
+    os.close(descriptor)
+    return seen
 
 
 @pytest.mark.parametrize("err", ["2>&-", "2>/dev/full"])
