@@ -173,6 +173,15 @@ def test_nobody_listening_is_an_error_that_names_the_host(hub, monkeypatch):
         store.ensure(repo_card(hub))
 
 
+def test_proxies_of_the_environment_are_used_but_not_to_this_machine(hub, hasty, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", hub.url)
+    assert store.ensure(repo_card(hub))["model"].read_bytes() == MODEL
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    with pytest.raises(errors.FetchError, match=r"hub.example: expected an answer, got Tunnel connection failed: 501"):
+        store.ensure(repo_card(hub), force=True)
+
+
 @pytest.mark.parametrize("address", ["http://example.com/m.onnx", "ftp://127.0.0.1/m.onnx", "file:///etc/passwd"])
 def test_an_address_that_is_not_https_is_refused(hub, no_sockets, address):
     card = Card(id="x", task="detect", recipe=Recipe(resize="none"), files=(CardFile("m.onnx", "model", url=address),))

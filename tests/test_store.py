@@ -250,11 +250,18 @@ def test_a_folder_is_mapped_and_not_fetched(hub, tmp_path, no_sockets):
     assert store.ensure(card) == store.find(card) == {"model": tmp_path / "m.onnx"}
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "expected a file of model"), (b"x", "expected SHA-256")])
-def test_a_folder_that_lacks_what_its_card_says_is_an_error(hub, tmp_path, no_sockets, content, words):
+@pytest.mark.parametrize(
+    ("content", "told", "words"),
+    [
+        (None, {}, "expected a file of model"),
+        (b"x", {"sha256": sha(MODEL)}, "expected SHA-256"),
+        (b"x", {"bytes": 2}, "expected 2 bytes, got 1"),
+    ],
+)
+def test_a_folder_that_lacks_what_its_card_says_is_an_error(hub, tmp_path, no_sockets, content, told, words):
     if content:
         (tmp_path / "m.onnx").write_bytes(content)
-    file = CardFile("m.onnx", "model", sha256=sha(MODEL))
+    file = CardFile("m.onnx", "model", **told)
     with pytest.raises(errors.ModelFileError, match=rf"m.onnx: {words}.*copy it there again"):
         store.ensure(repo_card(hub, repo="", revision="", files=(file,), folder=str(tmp_path)))
 
