@@ -90,6 +90,11 @@ def test_looking_never_opens_a_socket(hub, no_sockets):
     assert not store.is_ready(repo_card(hub, known=False))
 
 
+def test_offline_and_force_is_a_contradiction(hub, no_sockets):
+    with pytest.raises(errors.OptionError, match="force needs a network to fetch 'tiny' anew, got offline too"):
+        store.ensure(repo_card(hub), offline=True, force=True)
+
+
 # Licences
 
 

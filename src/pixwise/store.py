@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pixwise.errors import CardError, LicenceError, ModelFileError, ModelMissingError, OutputError
+from pixwise.errors import CardError, LicenceError, ModelFileError, ModelMissingError, OptionError, OutputError
 from pixwise.intake import Parcel, Progress, take_in, writing
 from pixwise.notes import forget, note, read_note
 from pixwise.pixels import Recipe
@@ -75,6 +75,7 @@ def ensure(
 
     Raises:
         LicenceError: the licence forbids commercial use and was not accepted.
+        OptionError: offline and force.
         ModelMissingError: offline, and a file is not here.
         ModelFileError: a file is damaged, or the server has another one than the card says.
         FetchError: the network, the server or the disk failed; nothing half-written looks whole.
@@ -82,9 +83,11 @@ def ensure(
     _check_licence(card, accept_licence)
     if card.runtime == "builtin":
         return {}
+    fetched = force and not card.folder
+    if fetched and is_offline(offline):
+        raise OptionError(f"force needs a network to fetch {card.id!r} anew, got offline too; leave one of the two out")
     places = spots(card)
     seen = [check(spot) for spot in places]
-    fetched = force and not card.folder
     for spot, verdict in zip(places, seen, strict=True):
         if verdict == "damaged" and not fetched:
             raise ModelFileError(f"{damage(spot)}; {_remedy(card)}")
