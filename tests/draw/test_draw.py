@@ -1,3 +1,4 @@
+import dataclasses
 import time
 
 import numpy as np
@@ -179,6 +180,24 @@ def test_a_label_does_not_hide_a_small_box():
     assert (drawn[83:97, 103:117] == colour_of("car")).all(axis=-1).any()
 
 
+def crowd_of(count, box=(20, 20, 80, 60)):
+    return Detections(labels=["person"] * count, label_ids=[0] * count, scores=[0.5] * count, boxes=[box] * count)
+
+
+def test_labels_that_find_no_place_are_left_out():
+    forty, eighty = (np.asarray(draw(blank(120, 80), crowd_of(count))) for count in (40, 80))
+    assert np.array_equal(forty, eighty)
+
+
+def test_labels_of_a_crowd_are_smaller():
+    widths = []
+    for count in (1, 150):
+        crowd = dataclasses.replace(crowd_of(count, (9, 99, 600, 400)), labels=["car"] + ["person"] * (count - 1))
+        above = np.asarray(draw(blank(640, 480), crowd))[:95]  # nothing of the box, only its label
+        widths.append((above == colour_of("car")).all(axis=-1).any(axis=0).sum())
+    assert widths[1] < 0.8 * widths[0]
+
+
 def test_boxes_outside_and_of_no_size_do_no_harm():
     boxes = [[-50, -50, -10, -10], [5, 5, 5, 5], [-20, -20, 400, 400], [90, 90, 80, 80]]
     drawn = draw(blank(100, 100), Detections(labels=["a"] * 4, label_ids=[0] * 4, scores=[1] * 4, boxes=boxes))
@@ -192,6 +211,13 @@ def test_landmarks_are_dots_where_they_are_and_missing_ones_are_left_out():
     touched = changed(blank(200, 200), drawn)[30:170, 30:170]
     y, x = np.nonzero(touched)
     assert (y.mean() + 30, x.mean() + 30) == pytest.approx((70, 60), abs=0.5)
+
+
+def test_dots_on_a_small_face_are_small():
+    far, near = (Canvas(Image.fromarray(blank(640, 480))) for _ in range(2))
+    far.dot((100, 100), (255, 0, 0), most_px=1)
+    near.dot((100, 100), (255, 0, 0))
+    assert changed(blank(640, 480), far.image).sum() < 0.6 * changed(blank(640, 480), near.image).sum()
 
 
 @pytest.mark.parametrize("degrees", [0, 20, 90, 160, 180, 270])
@@ -226,6 +252,17 @@ def test_a_legend_of_many_classes_stays_within_the_picture():
     touched = changed(blank(300, 200, 255), draw(blank(300, 200, 255), many))
     assert touched[:180, :100].mean() > 0.5
     assert not touched[:, 240:].any()
+
+
+def test_letters_of_a_legend_become_smaller_until_all_rows_fit():
+    labels = ["cat", "person", "bus", "boat", "tie", "car", "dog", "face"]
+    drawn = np.asarray(draw(blank(200, 130), Classes(labels=labels, label_ids=range(8), scores=[0.1] * 8)))
+    assert all((drawn == colour_of(label)).all(axis=-1).any() for label in labels)
+
+
+def test_long_rows_of_a_legend_are_cut_before_they_cover_the_picture():
+    long = Classes(labels=["word " * 40], label_ids=[0], scores=[0.5])
+    assert not changed(blank(300, 200), draw(blank(300, 200), long))[:, 230:].any()
 
 
 def test_colours_of_a_picture_are_shown_by_their_shares():
