@@ -130,6 +130,15 @@ def test_the_first_fetch_pins_the_commit(hub):
     assert store.ensure(repo_card(hub, known=False), force=True)["model"].read_bytes() == MODEL[::-1]
 
 
+def test_a_pinned_commit_stays_when_another_program_moves_the_branch(hub, tmp_path):
+    from huggingface_hub import hf_hub_download
+
+    first = store.ensure(repo_card(hub, known=False))
+    hub.add("owner/name", FILES | {"onnx/model.onnx": MODEL[::-1]})
+    hf_hub_download("owner/name", "config.json", endpoint=hub.url, cache_dir=tmp_path / "hf" / "hub", token=False)
+    assert store.ensure(repo_card(hub, known=False), offline=True) == first
+
+
 # Damage
 
 

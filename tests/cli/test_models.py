@@ -121,6 +121,14 @@ def test_pull_repairs_what_is_damaged_and_says_so(models):
     assert path.read_bytes() == MODEL
 
 
+def test_pull_offline_says_what_is_damaged(models, request):
+    pulled(models).write_bytes(MODEL[::-1])
+    request.getfixturevalue("no_sockets")
+    ended = models("pull", *ADDRESS, "--offline")
+    assert ended.code == 3
+    assert "model.onnx: expected SHA-256" in ended.err
+
+
 def test_pull_force_asks_again_what_a_branch_means(models, hub):
     assert pulled(models).read_bytes() == MODEL
     hub.add("me/vit", VIT | {"model.onnx": MODEL[::-1]})

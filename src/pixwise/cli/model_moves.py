@@ -40,12 +40,11 @@ def pull(
 
 def _pull_one(card: Card, force: bool, accept_licence: Sequence[str], offline: bool | None) -> dict[str, Any]:
     was = shelf.state(card)
-    if was == "damaged":
+    repair = was == "damaged" and not store.is_offline(offline)
+    if repair:
         click.echo(f"pixwise: {card.id} is damaged and is fetched again", err=True)
     with _Arrivals(card.id) as arrivals:
-        store.ensure(
-            card, offline=offline, accept_licence=accept_licence, progress=arrivals, force=force or was == "damaged"
-        )
+        store.ensure(card, offline=offline, accept_licence=accept_licence, progress=arrivals, force=force or repair)
     did = was if was == "built in" else "was here" if was == "ready" and not force else "fetched"
     return {"did": did, **facts_of(card)}
 
