@@ -147,10 +147,11 @@ def test_a_bundle_cut_in_half_installs_nothing(packed, elsewhere, tmp_path, shar
     assert not models_in(tmp_path)
 
 
-def test_a_flipped_byte_installs_nothing(packed, elsewhere, tmp_path):
+@pytest.mark.parametrize("content", FILES.values(), ids=FILES)
+def test_a_flipped_byte_in_one_file_installs_none(packed, elsewhere, tmp_path, content):
     elsewhere()
     data = bytearray(packed.read_bytes())
-    data[data.index(MODEL) + 9] ^= 1
+    data[data.rindex(content) + 3] ^= 1
     packed.write_bytes(data)
     with pytest.raises(errors.ModelFileError, match="expected SHA-256"):
         bundles.install(packed)

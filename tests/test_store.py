@@ -1,12 +1,13 @@
 """Models are fetched once, found again, held to their hashes, and never asked for while offline."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hub_server import DATA, FILES, MODEL, repo_card, sha, url_card
 
-from pixwise import errors, notes, store
+from pixwise import errors, notes, registry, store
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
 from pixwise.tasks.classify import Classifier
@@ -174,6 +175,27 @@ def test_a_model_without_its_sibling_is_not_ready(hub):
         store.ensure(repo_card(hub), offline=True)
     store.ensure(repo_card(hub))
     assert not hub.asked("GET /cdn/owner/name/onnx/model.onnx_data")[1:]
+
+
+# Making room
+
+
+def test_removing_a_model_keeps_what_another_needs(hub):
+    other = next(card for card in registry.cards() if card.repo and not card.verified and not card.revision)
+    hub.add(other.repo, {file.path: MODEL for file in other.files})
+    store.ensure(other)
+    assert store.remove(replace(other, id="twin")) == 0
+    assert store.is_ready(other)
+    assert store.remove(other) == len(MODEL) * len(other.files)
+    assert not store.is_ready(other)
+
+
+@pytest.mark.parametrize("keys", [{"folder": "mine"}, {"runtime": "builtin"}])
+def test_what_was_not_fetched_is_not_removed(hub, keys):
+    with pytest.raises(
+        errors.CardError, match=r"must be one that is fetched, got 'tiny', (a built-in|one in a folder)"
+    ):
+        store.remove(repo_card(hub, **keys))
 
 
 # A repository without a card
