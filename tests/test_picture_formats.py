@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 from drawn import BLUE, LOSSLESS, RED, WHITE, chunk, exif_with, near, pixels, png, saved, scene, tiff
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 
 from pixwise.picture import Picture
 
@@ -254,3 +254,28 @@ def test_tiff_of_32_bit_integers():
 def test_tiff_above_pillows_own_bomb_limit_warns_of_nothing(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     assert near(pixels(saved(scene(), "TIFF")), scene(), 0)
+
+
+def test_of_a_jpeg_with_several_views_the_first_is_the_picture():
+    views = {"save_all": True, "append_images": [Image.new("RGB", (60, 40))]}
+    picture = Picture.open(saved(scene(), "MPO", quality=100, subsampling=0, **views))
+    assert (picture.format, picture.frames) == ("JPEG", 1)
+    assert near(picture.pixels(), scene())
+
+
+@pytest.mark.assets
+def test_real_pictures_are_read_as_their_headers_say(assets):
+    paths = sorted(path for path in (assets / "data").rglob("*") if path.suffix in (".jpg", ".jpeg", ".png"))
+    assert len(paths) > 30
+    for path in paths:
+        picture = Picture.open(path)
+        assert picture.pixels().shape == (*picture.size_hw, 3), path
+
+
+@pytest.mark.assets
+def test_real_pictures_are_what_pillow_shows(assets):
+    for path in sorted((assets / "data" / "photos").glob("*.jpg")):
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+        if not image.info.get("icc_profile"):
+            assert np.array_equal(pixels(path), upright), path
