@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 
-from pixwise.errors import CardError, OptionError, ShapeError, nearest
+from pixwise.errors import CardError, OptionError, SetupError, ShapeError, nearest
 from pixwise.picture import Limits, Picture
 from pixwise.pixels import Recipe, plan, prepare
 from pixwise.registry import Card
@@ -63,8 +63,10 @@ class Task:
             )
         for spec in fields(self):
             given = getattr(self, spec.name)
-            if type(spec.default) is int and type(given) is not int:
+            if type(spec.default) is int and isinstance(given, float):
                 raise OptionError(f"{spec.name} must be a whole number, got {given!r}")
+        check_range("batch", self.batch, 0, 1_000_000)
+        check_range("batch", self.batch, 0, 4096)
         self.check_options()
 
     def check_options(self) -> None:
@@ -310,6 +312,8 @@ def load_model(
 ) -> Session:
     """A session for a card: built in, or from files that are fetched where they are missing and verified."""
     if card.runtime == "builtin":
+        if device == "cuda":
+            raise SetupError(f"device cuda needs a model that can use it, got the built-in {card.id!r}; use device auto or cpu")
         from pixwise.builtin import load_builtin
 
         return load_builtin(card, threads=threads)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from photos import photo_like
 from PIL import Image, ImageOps
@@ -122,6 +122,17 @@ def test_a_model_that_asks_for_a_mask_gets_one(asked, shape):
     assert (mask.shape, mask.dtype, mask.all()) == (shape, np.int64, True)
 
 
+def test_tiles_of_other_shapes_than_the_whole_are_padded_and_masked():
+    inputs = (Tensor("pixel_values", (-1, 3, -1, -1), "float"), Tensor("pixel_mask", (-1, -1, -1), "float"))
+    session = FakeSession(detr([[0, 0, 0]]).session.answer, inputs)
+    detector = detr([[0, 0, 0]], tiles=200)
+    shortest = replace(detector.card, recipe=Recipe(size_hw=(100, 100), resize="shortest"))
+    replace(detector, session=session, card=shortest)(PICTURE)
+    fed = session.fed[0]
+    assert (fed["pixel_values"].shape, fed["pixel_mask"].dtype) == ((4, 3, 100, 200), np.float32)
+    assert fed["pixel_mask"].sum(axis=(1, 2)).tolist() == [100 * 100] * 3 + [100 * 200]  # three tiles and the whole
+
+
 def test_padding_is_masked_out():
     recipe = Recipe(size_hw=(100, 100), resize="longest", pad="corner", pad_hw=(100, 100))
     inputs = (Tensor("pixel_values", (-1, 3, -1, -1), "float"), Tensor("pixel_mask", (-1, 64, 64), "int64"))
@@ -201,6 +212,7 @@ def test_tiles_find_what_the_whole_misses_and_nothing_twice():
     assert sorted(map(tuple, found.boxes.round().astype(int).tolist())) == sorted(SQUARES)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 560), st.integers(0, 360), st.integers(12, 34), st.integers(12, 34))
 def test_a_thing_on_a_seam_is_found_once_wherever_it_lies(x, y, width, height):
     box = (x, y, x + width, y + height)
@@ -246,6 +258,7 @@ def test_tiled_pictures_of_different_sizes_are_answered_like_one_by_one():
     assert [len(found) for found in detector(pictures)] == [len(detector(one)) for one in pictures] == [5, 1, 0]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(64, 1500))
 def test_tiles_cover_the_picture_and_overlap(height, width, side):
     boxes = tile_boxes((height, width), side)

@@ -232,18 +232,15 @@ class Detector(Task):
         )
 
     def _feeds(self, tensors: Sequence[np.ndarray], views: Sequence[View]) -> dict[str, np.ndarray]:
-        """Rows of equal shape, smaller ones padded with zeros, and the mask of what is picture for models that ask."""
-        shape = tuple(np.max([tensor.shape for tensor in tensors], axis=0))
-        rows = np.zeros((len(tensors), *shape), tensors[0].dtype)  # (R, 3, h, w) or (R, h, w, 3)
-        for row, tensor in zip(rows, tensors, strict=True):
-            row[tuple(map(slice, tensor.shape))] = tensor
-        feeds = {self.input_name: rows}
+        """Rows of equal shape, and the mask of what is picture for models that ask."""
+        rows = _stack(tensors)
+        shape, feeds = rows.shape[1:], {self.input_name: rows}
         for asked in self.session.inputs():
             if asked.name == "pixel_mask":
                 tensor_hw = shape[1:] if self.card.recipe.layout == "CHW" else shape[:2]
                 mask_hw = tuple(m if m > 0 else t for m, t in zip(asked.shape[1:], tensor_hw, strict=True))
                 masks = [_mask(view.fit.content_hw, tensor_hw, mask_hw) for view in views]
-                feeds["pixel_mask"] = np.stack(masks).astype(asked.dtype.replace("float", "float32"))
+                feeds["pixel_mask"] = np.stack(masks).astype({"float": "float32"}.get(asked.dtype, asked.dtype))
         return feeds
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -306,6 +303,16 @@ def _starts(length: int, side: int) -> list[int]:
         return [0]
     count = -(-(length - side) // max(1, int(side * (1 - TILE_OVERLAP)))) + 1
     return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def _stack(tensors: Sequence[np.ndarray]) -> np.ndarray:
+    """(R, ...) of R tensors; smaller ones are padded with zeros at the bottom and the right."""
+    if len(tensors) == 1:
+        return tensors[0][None]
+    rows = np.zeros((len(tensors), *np.max([tensor.shape for tensor in tensors], axis=0)), tensors[0].dtype)
+    for row, tensor in zip(rows, tensors, strict=True):
+        row[tuple(map(slice, tensor.shape))] = tensor
+    return rows
 
 
 def _mask(content_hw: tuple[int, int], tensor_hw: tuple[int, ...], mask_hw: tuple[int, ...]) -> np.ndarray:
