@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pytest
-from draw_examples import receipt
+from draw_examples import receipt, scene
 from photos import photo_like
 from PIL import Image
 
@@ -78,6 +78,19 @@ def test_odd_pictures_are_answered_in_good_time(sessions, engine, size_hw, conte
     answer = sessions[engine].run({"image": np.full_like(noise, 128)[None] if content == "flat" else noise[None]})
     assert answer["scores"].shape[0] == 1
     assert content == "noise" or answer["scores"].size == 0
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_no_text_is_seen_in_a_flat_picture(sessions, value):
+    assert sessions["rapidocr"].run({"image": np.full((1, 640, 640, 3), value, np.uint8)})["scores"].size == 0
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_haar_finds_a_drawn_portrait_at_any_size(sessions, factor):
+    drawn = scene().resize((800 * factor, 600 * factor), Image.Resampling.BICUBIC)
+    answer = sessions["haar-frontal"].run({"image": np.array(drawn)[None]})
+    assert answer["boxes"][0, 0] / factor == pytest.approx([116, 112, 266, 262], abs=10)
+    assert answer["scores"][0, 0] > 0.8
 
 
 @pytest.mark.parametrize("engine", [*BOXED, "codes", "rapidocr"])

@@ -351,8 +351,8 @@ class PrintedText:
         heat = np.zeros((height, width), np.float32)
         for top, bottom in even_spans(height, self.tile, overlap=128):
             for left, right in even_spans(width, self.tile, overlap=128):
-                piece = heat[top:bottom, left:right]
-                np.maximum(piece, self._heat_of_tile(bgr[top:bottom, left:right]), out=piece)
+                y, x = 64 * (top > 0), 64 * (left > 0)  # what lies on an edge is seen better by the piece before
+                heat[top + y : bottom, left + x : right] = self._heat_of_tile(bgr[top:bottom, left:right])[y:, x:]
         return heat
 
     def _heat_of_tile(self, bgr: Pixels) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from draw_examples import scene
 from PIL import Image
 
 from pixwise import registry
@@ -129,6 +130,12 @@ def test_crop_cuts_a_face_out_with_padding_and_stays_inside():
 @pytest.fixture(scope="module")
 def haar():
     return FaceDetector.load("haar-frontal")
+
+
+def test_the_built_in_finds_a_drawn_portrait(haar):
+    faces = haar(scene())
+    assert faces.boxes == pytest.approx(np.array([[116, 112, 266, 262]]), abs=10)
+    assert faces.crop(scene(), padding=0).shape == pytest.approx((150, 150, 3), abs=20)
 
 
 @pytest.mark.assets

@@ -1,5 +1,6 @@
 """Printed text: what was drawn here is read, in order, where it was drawn."""
 
+import copy
 import io
 
 import numpy as np
@@ -108,15 +109,24 @@ def test_small_letters_on_a_12_megapixel_page_are_read_where_they_are(reader):
     assert lines.boxes[:, 0] == pytest.approx(np.full(8, 2600), abs=12)
 
 
-def test_a_sheet_of_40_megapixels_is_searched_in_pieces(reader):
-    image = Image.new("RGB", (8000, 5000), "white")
-    pen = ImageDraw.Draw(image)
-    places = [(200, 200), (3700, 2400), (6800, 4700)]
-    for place in places:
-        pen.text(place, "Harbour", "black", font(80))
-    lines = reader(image)
-    assert lines.texts == ("Harbour",) * 3
-    assert lines.boxes[:, :2] == pytest.approx(np.array(places), abs=40)
+def test_a_sheet_that_is_searched_in_pieces_gives_the_same_lines(reader):
+    engine = copy.copy(reader.session.engine)
+    engine.large, engine.least, engine.tile = 100_000, 1.0, 416
+    sheet = Image.new("RGB", (1400, 1000), "white")  # with pieces where nothing is, and lines across their edges
+    sheet.paste(page(), (200, 40))
+    whole, pieces = (run(np.array(sheet)) for run in (reader.session.engine, engine))
+    assert sorted(pieces["texts"]) == sorted(whole["texts"])
+    by_text = [answer["quads"][np.argsort(answer["texts"])] for answer in (whole, pieces)]
+    assert by_text[0] == pytest.approx(by_text[1], abs=8)
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "searched_hw"), [((300, 400), (600, 800)), ((3000, 4000), (1225, 1633)), ((6000, 9000), (1500, 2250))]
+)
+def test_lines_are_looked_for_in_one_or_two_megapixels_but_at_a_quarter_of_the_size_at_least(
+    reader, size_hw, searched_hw
+):
+    assert reader.session.engine._size(np.zeros((*size_hw, 3), np.uint8)).shape[:2] == searched_hw
 
 
 def test_coloured_text_on_a_coloured_ground_is_read(reader):
@@ -198,6 +208,20 @@ def test_min_score_out_of_range_is_refused():
 
 
 def test_memory_of_one_picture_is_not_kept_for_the_next(reader):
-    # With onnxruntime's arena the process grew with every new size: 1.3 GB after a page of twelve megapixels, without 0.6.
+    # With onnxruntime's arena the process grew with every new size: 1.3 GB after a page of 12 megapixels, without 0.6.
     for step in (reader.session.engine._finder, reader.session.engine._turner, reader.session.engine._reader):
         assert step.session.session.get_session_options().enable_cpu_mem_arena is False
+
+
+def test_the_model_sees_blue_first(reader):
+    engine, seen = copy.copy(reader.session.engine), []
+    turner = engine._turner
+
+    def look(crops):
+        seen.extend(crops)
+        return turner(crops)
+
+    look.cls_thresh = turner.cls_thresh
+    engine._turner = look
+    engine(np.array(note("Harbour 42", paper=(0, 0, 255))[0]))
+    assert np.median(seen[0], axis=(0, 1)).tolist() == [255, 0, 0]
