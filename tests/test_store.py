@@ -162,6 +162,14 @@ def test_a_flipped_byte_is_noticed_before_the_file_is_opened(hub, card, restore_
         store.ensure(card(hub))
 
 
+@pytest.mark.parametrize("card", [repo_card, url_card])
+def test_force_fetches_anew_what_is_whole(hub, card):
+    store.ensure(card(hub))
+    asked = len(hub.asked("GET"))
+    assert store.ensure(card(hub), force=True)["model"].read_bytes() == MODEL
+    assert len(hub.asked("GET")) == 2 * asked
+
+
 def test_force_replaces_a_damaged_file(hub):
     flip(store.ensure(repo_card(hub))["model"])
     assert store.ensure(repo_card(hub), force=True)["model"].read_bytes() == MODEL

@@ -165,9 +165,6 @@ def _append(
         if delivery.start:
             raise Again(f"expected the bytes from {size} on, got those from {delivery.start} on")
     total = parcel.bytes or delivery.total
-    if total and size > total:
-        file.truncate(0)
-        raise Again(f"expected {total} bytes, got a part file of {size}")
     _check_room(parcel, total - size)
     for chunk in delivery.chunks:
         file.write(chunk)
