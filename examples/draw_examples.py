@@ -81,7 +81,7 @@ def receipt() -> Image.Image:
     pen = ImageDraw.Draw(paper)
     pen.text((320, 40), "CORNER BAKERY", INK, font(46), anchor="ma")
     pen.text((320, 104), "12 Harbour Street", INK, font(26), anchor="ma")
-    pen.text((320, 140), "2026-11-20  08:41", INK, font(26), anchor="ma")
+    pen.text((320, 140), "20 Nov 2026, 08:41", INK, font(26), anchor="ma")
     for row, (name, price) in enumerate(ITEMS):
         pen.text((56, 210 + 48 * row), name, INK, font(28))
         pen.text((584, 210 + 48 * row), price, INK, font(28), anchor="ra")
