@@ -6,12 +6,13 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from pixwise.errors import CardError, OptionError, PictureError, ShapeError
+from pixwise import registry
+from pixwise.errors import CardError, OptionError, PictureError, SetupError, ShapeError
 from pixwise.pixels import Recipe
 from pixwise.registry import Card
 from pixwise.results import Classes
 from pixwise.session import FakeSession
-from pixwise.task import Task, check_range
+from pixwise.task import Task, check_range, load_model
 
 CARD = Card(id="mean", task="mean", head="mean", recipe=Recipe(resize="none", scale=1.0), batch=4, licence="MIT")
 
@@ -113,6 +114,16 @@ def test_a_misspelt_option_names_the_right_one():
 def test_a_card_of_another_task_is_refused():
     with pytest.raises(CardError, match="must answer 'mean', got one for 'detect'"):
         MeanTask(card=replace(CARD, task="detect"), session=FakeSession(mean))
+
+
+def test_a_negative_batch_is_refused(task):
+    with pytest.raises(OptionError, match="batch must be a number from 0 to 1e\\+06, got -1"):
+        replace(task, batch=-1)
+
+
+def test_a_built_in_asked_for_on_cuda_says_that_it_cannot():
+    with pytest.raises(SetupError, match="device cuda needs a model that can use it, got the built-in 'haar-frontal'"):
+        load_model(registry.card("haar-frontal"), device="cuda")
 
 
 def test_an_unknown_head_is_refused():

@@ -97,7 +97,8 @@ def analyze(
         source: anything `Picture.open` takes.
         tasks: names; all when None.
         pull: fetch default models that are not on this machine.
-        device, threads, offline, accept_licence: as in `Task.load`.
+        device: as in `Task.load`; for fetched models: built-ins run on the CPU.
+        threads, offline, accept_licence: as in `Task.load`.
         exact, limits, allow_urls: as in `Task` and `Picture.open`.
         pool: where loaded models are kept; the process's own when None.
 
@@ -123,6 +124,8 @@ def _ask(pool: Pool, task: str, picture: Picture, pull: bool, load: Mapping[str,
         card, message = choose_card(task, pull=pull)
         if card is None:
             return Outcome(status="skipped", message=message)
+        if card.runtime == "builtin":
+            load = {**load, "device": "cpu"}
         return Outcome(status="ok", result=pool.task(task, card.id, **load)(picture), message=message)
     except PixwiseError as error:
         return Outcome(status="error", message=str(error))

@@ -1,8 +1,8 @@
 """Cards: what is known about each model, as data.
 
 A card is an entry of `models/<task>.toml`. It says where the files are and what they must hash to, under which licence,
-how the model wants its pixels and which `decode_*` reads its output. This file reads the cards and nothing else; `store.py`
-fetches what they name.
+how the model wants its pixels and which `decode_*` reads its output. This file reads the cards and nothing else;
+`store.py` fetches what they name.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def default_card(task: str, runtime: str = "") -> Card | None:
 
 @cache
 def names(vocabulary: str) -> tuple[str, ...]:
-    """The labels of a vocabulary, one per line of `models/names/<vocabulary>.txt`; an empty line is a slot without a class."""
+    """The labels of a vocabulary, one per line of its file in `models/names`; an empty line is a slot without a class."""
     path = resources.files("pixwise.models") / "names" / f"{vocabulary}.txt"
     try:
         text = path.read_text("utf-8")

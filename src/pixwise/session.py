@@ -2,8 +2,8 @@
 
     feeds {name: (B, ...)} ─▶ run(feeds, part="model") ─▶ {name: (B, ...)}
 
-`OnnxSession` runs model files, `FakeSession` answers as a test tells it to; the sessions of `builtin.py` run what needs no
-files. One session serves many threads.
+`OnnxSession` runs model files, `FakeSession` answers as a test tells it to; the sessions of `builtin.py` run what needs
+no files. One session serves many threads.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Session(Protocol):
 
 
 def available_threads() -> int:
-    """CPU threads for one session: PIXWISE_THREADS, else the cores of the process's affinity within its cgroup's quota."""
+    """CPU threads for one session: PIXWISE_THREADS, else the cores of the affinity within the quota of the cgroup."""
     asked = os.environ.get("PIXWISE_THREADS", "")
     if asked:
         if not asked.isdecimal() or int(asked) < 1:
@@ -210,7 +210,7 @@ class OnnxSession:
         options.intra_op_num_threads = threads or available_threads()
         options.log_severity_level = 3
         options.enable_cpu_mem_arena = arena
-        # Worker threads spin for 30-50 ms after run() and slow the next session up to 2x; stopping costs nothing measurable.
+        # Worker threads spin for 30-50 ms after run() and slow the next session up to 2x; stopping them costs nothing.
         options.add_session_config_entry("session.force_spinning_stop", "1")
         sessions = {}
         for part, path in parts.items():
@@ -291,7 +291,7 @@ class FakeSession:
     """A session for tests: answers with given arrays and remembers what it was fed.
 
     Args:
-        answer: {name: (B, ...)} arrays, of which the first rows are given, repeated as needed; or a function of the feeds.
+        answer: {name: (B, ...)} arrays, of which the first rows are given, repeated as needed; or a function of feeds.
         inputs: what `inputs()` tells.
     """
 

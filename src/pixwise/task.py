@@ -3,8 +3,8 @@
     picture ─▶ preprocess ─▶ (feeds, fit) ─▶ session.run ─▶ raw ─▶ postprocess(raw, fit) ─▶ Result
                              └─ rows of several pictures of equal shape run as one batch ─┘
 
-A task class declares its name, the type of its answer, its heads, and its options as fields. It writes `preprocess` (if it
-is not the card's recipe) and `postprocess`; everything about many pictures is here, once.
+A task class declares its name, the type of its answer, its heads, and its options as fields. It writes `preprocess` (if
+it is not the card's recipe) and `postprocess`; everything about many pictures is here, once.
 """
 
 from __future__ import annotations
@@ -313,7 +313,9 @@ def load_model(
     """A session for a card: built in, or from files that are fetched where they are missing and verified."""
     if card.runtime == "builtin":
         if device == "cuda":
-            raise SetupError(f"device cuda needs a model that can use it, got the built-in {card.id!r}; use device auto or cpu")
+            raise SetupError(
+                f"device cuda needs a model that can use it, got the built-in {card.id!r}; use device auto or cpu"
+            )
         from pixwise.builtin import load_builtin
 
         return load_builtin(card, threads=threads)

@@ -14,7 +14,7 @@ from pixwise.cli.options import Verb, option
 __all__ = ["REQUIRED", "command", "versions"]
 
 REQUIRED = (
-    "numpy", "pillow", "onnxruntime", "opencv-python-headless", "rapidocr", "huggingface_hub", "tokenizers",
+    "numpy", "pillow", "onnxruntime", "opencv-python-headless", "rapidocr", "huggingface_hub",
     "click", "rich",
 )  # fmt: skip
 
