@@ -1,5 +1,6 @@
 """Resizing, placing, normalising, and the way back."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -25,6 +26,12 @@ def image_of(pixels):
 def test_resize_is_pillows_own(photo, resample):
     expected = image_of(photo).resize((101, 57), getattr(Image.Resampling, resample.upper()))
     assert np.array_equal(resize(photo, (57, 101), resample), expected)
+
+
+def test_linear_is_opencvs_own(photo):
+    expected = cv2.resize(photo, (101, 57), interpolation=cv2.INTER_LINEAR)
+    assert np.array_equal(resize(photo, (57, 101), "linear"), expected)
+    assert not np.array_equal(resize(photo, (57, 101), "bilinear"), expected)  # that one is antialiased
 
 
 def test_resize_takes_grey_views_and_pillow_images(photo):

@@ -138,9 +138,9 @@ class Task:
 
     @property
     def input_name(self) -> str:
-        """The tensor that takes the pixels."""
-        inputs = self.session.inputs()
-        return self.card.input_name or (inputs[0].name if inputs else "image")
+        """The tensor that takes the pixels: as the card says, else `pixel_values`, else the first."""
+        names = [tensor.name for tensor in self.session.inputs()]
+        return self.card.input_name or ("pixel_values" if "pixel_values" in names else [*names, "image"][0])
 
     def postprocess(self, raw: Mapping[str, np.ndarray], fit: Any) -> Result:
         """The answer from the model's outputs for one picture, (R, ...) each."""

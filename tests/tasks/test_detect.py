@@ -122,6 +122,13 @@ def test_a_model_that_asks_for_a_mask_gets_one(asked, shape):
     assert (mask.shape, mask.dtype, mask.all()) == (shape, np.int64, True)
 
 
+def test_the_mask_may_be_the_first_input():
+    inputs = (Tensor("pixel_mask", (-1, 64, 64), "int64"), Tensor("pixel_values", (-1, 3, -1, -1), "float"))
+    session = FakeSession(detr([[0, 0, 0]]).session.answer, inputs)
+    replace(detr([[0, 0, 0]]), session=session)(PICTURE)
+    assert session.fed[0]["pixel_values"].shape == (1, 3, 100, 100)
+
+
 def test_tiles_of_other_shapes_than_the_whole_are_padded_and_masked():
     inputs = (Tensor("pixel_values", (-1, 3, -1, -1), "float"), Tensor("pixel_mask", (-1, -1, -1), "float"))
     session = FakeSession(detr([[0, 0, 0]]).session.answer, inputs)
