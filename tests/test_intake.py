@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from hub_server import MODEL, Fault, repo_card, sha, url_card
@@ -112,3 +114,22 @@ def test_a_filled_cache_works_where_no_note_can_be_kept(hub, monkeypatch, known)
     store.ensure(repo_card(hub, known=known))
     monkeypatch.setenv("PIXWISE_HOME", "/dev/null/px")
     assert store.ensure(repo_card(hub, known=known), offline=True)["model"].read_bytes() == MODEL
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_goes_wrong_a_file_is_whole_or_not_there(hub, monkeypatch, seed):
+    monkeypatch.setenv("PIXWISE_FETCH_TIMEOUT", "0.2")
+    random = Random(seed)
+    hub.ignores_range = random.random() < 0.3
+    for _ in range(random.randrange(1, 7)):
+        kind = random.choice(
+            [{"cut": random.randrange(len(MODEL))}, {"flip": random.randrange(len(MODEL))}, {"status": 503}]
+        )
+        hub.faults.append(Fault("GET", **kind))
+    card = url_card(hub) if seed % 2 else repo_card(hub)
+    with suppress(errors.FetchError, errors.ModelFileError):
+        assert store.ensure(card)["model"].read_bytes() == MODEL
+    found = store.find(card)
+    assert found is None or found["model"].read_bytes() == MODEL
+    hub.faults.clear()
+    assert store.ensure(card)["model"].read_bytes() == MODEL
