@@ -2,8 +2,9 @@
 
     python bench/compare.py [--models convnext-tiny,rtdetr-r18,dfine-s] [--rounds 15] [--threads N] [--folder DIR]
 
-Prints, for a 0.3- and a 12-megapixel photo-like JPEG, single and as a batch of 8: the median of each way, the ratio, and how
-far the answers are apart. `fast` is Pixwise's default (a scaled JPEG decode where the model sees no more), `exact` decodes all.
+Prints, for 0.3- and 12-megapixel photo-like JPEGs, single and as a batch of 8: the median of each way, the ratio, and
+how far the answers are apart. `fast` is Pixwise's default (a scaled JPEG decode where the model sees no more), `exact`
+decodes all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from full_size import build
 from pictures import SIZES, jpeg
 from side_by_side import Way, medians
 
@@ -52,7 +54,10 @@ def transformers_way(folder: str, task: str, threads: int) -> Callable[[list[byt
         answers = pipe.image_processor.post_process_object_detection(raw, threshold=0.4, target_sizes=sizes)
         names = pipe.model.config.id2label
         return [
-            [(names[int(label)], float(score), *map(float, box)) for score, label, box in zip(*answer.values(), strict=True)]
+            [
+                (names[int(label)], float(score), *map(float, box))
+                for score, label, box in zip(*answer.values(), strict=True)
+            ]
             for answer in answers
         ]
 
@@ -79,11 +84,11 @@ def pixwise_way(folder: str, task: str, threads: int, exact: bool) -> Callable[[
 
 
 def apart(ours: Rows, theirs: Rows) -> str:
-    """How far two answers are apart: rows that match by label and rank of score, and the largest difference of scores."""
+    """How far two answers are apart: rows that have the same label at the same rank, and the largest gap of scores."""
     pairs = [(a, b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=False)]
     same = sum(a[0] == b[0] for a, b in pairs)
-    counts = f"{sum(map(len, ours))}/{sum(map(len, theirs))} rows"
-    return f"{counts}, {same} same label, scores within {max((abs(a[1] - b[1]) for a, b in pairs), default=0):.1e}"
+    gap = max((abs(a[1] - b[1]) for a, b in pairs), default=0)
+    return f"{sum(map(len, ours))}/{sum(map(len, theirs))} rows, {same} alike, scores within {gap:.1e}"
 
 
 def main() -> None:
@@ -94,17 +99,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pixwise-bench")
     parser.add_argument("--sizes", default=",".join(SIZES))
     args = parser.parse_args()
-    print(
-        f"{'model':14} {'picture':8} {'batch':>5} {'transformers':>13} {'exact':>9} {'fast':>9} {'x exact':>8} {'x fast':>7}  answers"
-    )
+    head = f"{'model':14} {'picture':8} {'batch':>5} {'transformers':>13} {'exact':>9} {'fast':>9}"
+    print(f"{head} {'x exact':>8} {'x fast':>7}  answers")
     for name in args.models.split(","):
         compare(name, args)
 
 
 def compare(name: str, args: argparse.Namespace) -> None:
     """Measure one model on all pictures."""
-    from full_size import build
-
     folder, task = str(build(name, args.folder)), TASKS[name]
     ways = [
         Way("transformers", transformers_way, folder, task, args.threads),
@@ -114,8 +116,7 @@ def compare(name: str, args: argparse.Namespace) -> None:
     for size in args.sizes.split(","):
         for batch in (1, 8):
             job = [jpeg(size, args.folder, seed) for seed in range(batch)]
-            rounds = max(3, args.rounds // batch)
-            times, answers = medians(ways, job, rounds)
+            times, answers = medians(ways, job, rounds=max(3, args.rounds // batch))
             report(name, size, batch, times, answers)
     for way in ways:
         way.close()
@@ -124,11 +125,9 @@ def compare(name: str, args: argparse.Namespace) -> None:
 def report(name: str, size: str, batch: int, times: dict[str, float], answers: dict[str, Any]) -> None:
     """One row of the table; times are per picture."""
     theirs, exact, fast = (1e3 * times[way] / batch for way in ("transformers", "exact", "fast"))
-    print(
-        f"{name:14} {size:8} {batch:5} {theirs:10.1f} ms {exact:6.1f} ms {fast:6.1f} ms {theirs / exact:8.2f} {theirs / fast:7.2f}"
-        f"  exact: {apart(answers['exact'], answers['transformers'])}; fast: {apart(answers['fast'], answers['transformers'])}",
-        flush=True,
-    )
+    gaps = "; ".join(f"{way}: {apart(answers[way], answers['transformers'])}" for way in ("exact", "fast"))
+    numbers = f"{theirs:10.1f} ms {exact:6.1f} ms {fast:6.1f} ms {theirs / exact:8.2f} {theirs / fast:7.2f}"
+    print(f"{name:14} {size:8} {batch:5} {numbers}  {gaps}", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ import torch
 import transformers
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from photos import photo_like
+from pixwise.samples import photo_like
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 
@@ -84,7 +83,7 @@ def dfine_s() -> tuple[nn.Module, dict, tuple[int, int]]:
 
 
 def liven_detector(model: nn.Module) -> nn.Module:
-    """Make the queries differ: normalise each layer by a photo-like picture, shift the head until a few scores pass 0.4.
+    """Make queries differ: normalise each layer by a photo-like picture, shift the head until a few scores pass 0.4.
 
     Freshly made, activations fade from layer to layer and all scores tie; order and answer would be arbitrary.
     """

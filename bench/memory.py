@@ -8,17 +8,13 @@ Without a model the built-ins answer. Pictures are photo-like JPEGs of changing 
 from __future__ import annotations
 
 import argparse
-import io
-import sys
-from pathlib import Path
 
 import psutil
-from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from photos import photo_like
-
+from pixwise.samples import jpeg_like
 from pixwise.task_table import task_class
+
+SIZES = [(480, 640), (600, 800), (1080, 1920), (768, 1024), (2000, 3000)]
 
 
 def main() -> None:
@@ -27,11 +23,7 @@ def main() -> None:
     parser.add_argument("--task", default="quality")
     parser.add_argument("--model", default="")
     args = parser.parse_args()
-    jpegs = []
-    for seed, (height, width) in enumerate([(480, 640), (600, 800), (1080, 1920), (768, 1024), (2000, 3000)]):
-        buffer = io.BytesIO()
-        Image.fromarray(photo_like(height, width, seed)).save(buffer, "JPEG", quality=88)
-        jpegs.append(buffer.getvalue())
+    jpegs = [jpeg_like(height, width, seed) for seed, (height, width) in enumerate(SIZES)]
     task, process, resident = task_class(args.task).load(args.model), psutil.Process(), []
     for number, _ in enumerate(task.stream(jpegs[number % len(jpegs)] for number in range(args.pictures)), 1):
         resident.append(process.memory_info().rss / 2**20)

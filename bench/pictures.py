@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import sys
 from pathlib import Path
 
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from photos import photo_like
+from pixwise.samples import jpeg_like
 
 SIZES = {"0.3 MP": (480, 640), "12 MP": (3000, 4000)}
 
@@ -19,7 +14,5 @@ def jpeg(size: str, folder: Path, seed: int = 0) -> bytes:
     path = folder / f"photo-{size.replace(' ', '')}-{seed}.jpg"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        Image.fromarray(photo_like(*SIZES[size], seed=seed)).save(buffer, "JPEG", quality=90)
-        path.write_bytes(buffer.getvalue())
+        path.write_bytes(jpeg_like(*SIZES[size], seed=seed))
     return path.read_bytes()

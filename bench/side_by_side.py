@@ -1,7 +1,7 @@
 """Run two or more ways to the same answer, interleaved, each in a process of its own that sleeps while another works.
 
-Machines are noisy and libraries spin their threads after work; so every way has its own process, they take turns in every
-round, each measures itself, and medians are compared. Ratios of one run are worth more than times of two.
+Machines are noisy and libraries spin their threads after work; so every way has its own process, they take turns in
+every round, each measures itself, and medians are compared. Ratios of one run are worth more than times of two.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python bench/two_models.py [--rounds 30] [--folder DIR]
 
-onnxruntime's worker threads go on spinning after `run()` and take the cores from the next session; Pixwise stops them. Each
-of the three ways has its own process; they take turns.
+onnxruntime's worker threads go on spinning after `run()` and take the cores from the next session; Pixwise stops them.
+Each of the three ways has its own process; they take turns.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ def default_card(task: str, runtime: str = "") -> Card | None:
 
 @cache
 def names(vocabulary: str) -> tuple[str, ...]:
-    """The labels of a vocabulary, one per line of its file in `models/names`; an empty line is a slot without a class."""
+    """The labels of a vocabulary, one per line of its file; an empty line is a slot without a class."""
     path = resources.files("pixwise.models") / "names" / f"{vocabulary}.txt"
     try:
         text = path.read_text("utf-8")

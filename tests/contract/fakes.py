@@ -56,7 +56,9 @@ def _yunet(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarra
         cells = _cells(pixels, stride)
         for name, width in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
             values = random.normal(0, 1, (cells, width))
-            out[f"{name}_{stride}"] = (np.clip(values, 0, 0 if nothing else 1) if width == 1 else values).astype(np.float32)
+            out[f"{name}_{stride}"] = (np.clip(values, 0, 0 if nothing else 1) if width == 1 else values).astype(
+                np.float32
+            )
     return out
 
 
