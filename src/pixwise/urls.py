@@ -164,7 +164,7 @@ def _in_time(work: Callable[[], list[str]], target: _Target, deadline: float) ->
     def run() -> None:
         try:
             outcome.append(work())
-        except (OSError, ValueError) as error:  # ValueError: a label that is too long
+        except Exception as error:  # raised below, in the thread that asked
             outcome.append(error)
 
     thread = threading.Thread(target=run, daemon=True)
@@ -172,10 +172,12 @@ def _in_time(work: Callable[[], list[str]], target: _Target, deadline: float) ->
     thread.join(max(0.0, deadline - time.monotonic()))
     if not outcome:
         raise SourceError(f"{target.url}: name must resolve in time, got no answer for {target.host!r}; try later")
-    if isinstance(outcome[0], Exception):
+    if isinstance(outcome[0], OSError | ValueError):  # ValueError: a label that is too long
         raise SourceError(
             f"{target.url}: host must have an address, got {outcome[0]} for {target.host!r}; check the name"
         ) from outcome[0]
+    if isinstance(outcome[0], Exception):
+        raise outcome[0]
     return outcome[0]
 
 
