@@ -59,6 +59,13 @@ def test_boxes_come_back_in_the_pixels_of_the_picture():
     np.testing.assert_allclose(detr([[0.9, 0, 0]])(PICTURE).boxes, [[20, 0, 60, 40]], atol=1e-4)
 
 
+def test_shares_are_of_the_picture_not_of_the_padding():
+    detector = detr([[0.9, 0, 0]])
+    recipe = Recipe(size_hw=(100, 100), resize="longest", pad="corner", pad_hw=(100, 100))
+    padded = replace(detector, card=replace(detector.card, recipe=recipe))
+    np.testing.assert_allclose(padded(PICTURE).boxes, [[20, 0, 60, 40]], atol=1e-4)
+
+
 def test_slots_of_a_vocabulary_that_are_no_class_are_dropped():
     names = registry.names("coco91")
     scores = np.zeros((2, 91))
