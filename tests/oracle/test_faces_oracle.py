@@ -206,3 +206,11 @@ def test_shrink_to_bounds_what_the_model_sees(assets, detector):
     feeds, fit = small.preprocess(Picture.open(assets / "data/photos/david1.jpg"))
     assert (feeds["input"].shape, fit) == ((1, 3, 128, 160), Fit((240, 320), (128, 160), (120, 160), (0.5, 0.5)))
     assert len(small(assets / "data/photos/david1.jpg")) == 1
+
+
+def test_a_batch_of_pictures_of_different_sizes_is_as_one_by_one(assets, detector):
+    pictures = [pixels_of(assets, name) for name in (*FRONTAL, *list(FRONTAL)[:2])]
+    together = replace(detector, batch=4)(pictures)
+    for faces, alone in zip(together, map(detector, pictures), strict=True):
+        assert np.abs(faces.landmarks - alone.landmarks).max() < 1e-3
+        assert np.abs(faces.scores - alone.scores).max() < 1e-5
