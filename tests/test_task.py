@@ -8,9 +8,11 @@ import pytest
 
 from pixwise import registry
 from pixwise.errors import CardError, OptionError, PictureError, SetupError, ShapeError
+from pixwise.picture import Picture
 from pixwise.pixels import Recipe
 from pixwise.registry import Card
 from pixwise.results import Classes
+from pixwise.samples import jpeg_like
 from pixwise.session import FakeSession
 from pixwise.task import Task, check_range, load_model
 
@@ -136,3 +138,10 @@ def test_a_stream_holds_one_batch_at_a_time(task):
     sources = (taken.append(level) or grey(level) for level in range(100))
     next(task.stream(sources))
     assert len(taken) == 4
+
+
+@pytest.mark.parametrize(("resample", "side"), [("bilinear", 250), ("linear", 2000), ("nearest", 2000)])
+def test_only_antialiased_filters_may_start_from_a_scaled_decode(task, resample, side):
+    recipe = Recipe(size_hw=(100, 100), resample=resample)
+    decoded = replace(task, card=replace(CARD, recipe=recipe)).decoded(Picture.open(jpeg_like(2000, 2000)))
+    assert decoded.width == side

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
+from PIL import Image
 
 from pixwise.errors import CardError, OptionError, SetupError, ShapeError, nearest
 from pixwise.picture import Limits, Picture
@@ -124,9 +125,17 @@ class Task:
 
     def preprocess(self, picture: Picture) -> tuple[Feeds, Any]:
         """Feeds of one picture, (R, ...) with R rows, mostly 1, and what `postprocess` needs to come back."""
-        image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
-        tensor, fit = prepare(image, picture.size_hw, self.recipe)
+        tensor, fit = prepare(self.decoded(picture), picture.size_hw, self.recipe)
         return {self.input_name: tensor[None]}, fit
+
+    def decoded(self, picture: Picture) -> Image.Image:
+        """The picture, upright, decoded no larger than the recipe needs.
+
+        Filters without antialias read single pixels: for them a scaled decode would be another picture.
+        """
+        recipe = self.card.recipe
+        exact = self.exact or recipe.resample in ("linear", "nearest")
+        return picture.at_least(plan(picture.size_hw, recipe), exact=exact)
 
     @property
     def recipe(self) -> Recipe:

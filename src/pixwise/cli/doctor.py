@@ -27,10 +27,7 @@ from pixwise.errors import PixwiseError
 __all__ = ["Finding", "command", "examine"]
 
 _MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}  # package → what is imported, where the names differ
-_EXTRAS = {
-    "pillow-heif": "HEIC pictures: pip install 'pixwise[heic]'",
-    "simplejpeg": "quicker JPEGs: pip install 'pixwise[fast]'",
-}
+_EXTRAS = {"pillow-heif": "HEIC pictures: pip install 'pixwise[heic]'"}
 _USED_PROVIDERS = ("CPUExecutionProvider", "CUDAExecutionProvider")
 _LEAST_FREE = 2 * 2**30  # bytes; the default models of all tasks take about half of it
 _LEAST_MEMORY = 2**30

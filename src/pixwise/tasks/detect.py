@@ -21,7 +21,7 @@ import numpy as np
 from pixwise.boxes import area, nms_per_class, xyxy_from_cxcywh
 from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.picture import Picture
-from pixwise.pixels import Fit, crop, plan, prepare
+from pixwise.pixels import Fit, crop, prepare
 from pixwise.results import Detections
 from pixwise.task import Task, check_range
 
@@ -207,8 +207,7 @@ class Detector(Task):
                 )
 
     def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], tuple[View, ...]]:
-        image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
-        whole, fit = prepare(image, picture.size_hw, self.recipe)
+        whole, fit = prepare(self.decoded(picture), picture.size_hw, self.recipe)
         boxes = tile_boxes(picture.size_hw, self.tiles)
         if len(boxes) > MAX_TILES:
             raise OptionError(

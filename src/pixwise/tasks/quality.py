@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from pixwise.picture import Picture
-from pixwise.pixels import Fit, plan, prepare
+from pixwise.pixels import Fit, prepare
 from pixwise.results import Quality
 from pixwise.task import Task, check_range
 
@@ -184,7 +184,7 @@ class QualityMeter(Task):
 
     def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], Fit]:
         """`image` as the card says; `dhash` and `phash`: grey and tiny, as the hashes want them."""
-        image = picture.at_least(plan(picture.size_hw, self.card.recipe), exact=self.exact)
+        image = self.decoded(picture)
         tensor, fit = prepare(image, picture.size_hw, self.card.recipe)
         grey = image.convert("L")
         tiny = {name: grey.resize(size_wh, Image.Resampling.LANCZOS) for name, size_wh in _TINY_WH.items()}
