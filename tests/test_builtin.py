@@ -14,8 +14,9 @@ from photos import photo_like
 from PIL import Image
 
 from pixwise import registry
-from pixwise.builtin import ENGINES, BuiltinSession, even_spans, load_builtin, shrink, stack_ragged
+from pixwise.builtin import ENGINES, BuiltinSession, load_builtin, shrink, stack_ragged
 from pixwise.errors import CardError, SetupError
+from pixwise.text import even_spans
 
 CARDS = [card for card in registry.cards() if card.runtime == "builtin"]
 BOXED = ["hog", "haar-frontal"]

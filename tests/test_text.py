@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixwise.text import lay_down, quad_size, reading_order, split_line, text_of_bytes
+from pixwise.text import lay_down, prefer_large, quad_size, reading_order, split_line, text_of_bytes
 
 
 def line(left, top, width, height=20):
@@ -83,3 +83,23 @@ def test_a_line_that_is_too_long_is_cut_into_equal_pieces():
 @pytest.mark.parametrize(("payload", "text"), [(b"a", "a"), ("Köln".encode(), "Köln"), (b"K\xf6ln", "Köln"), (b"", "")])
 def test_bytes_are_utf_8_or_else_latin_1(payload, text):
     assert text_of_bytes(payload) == text
+
+
+LARGE = np.float32([line(0, 0, 400, 100)])
+
+
+@pytest.mark.parametrize(
+    ("fine", "kept"),
+    [
+        ([], 1),
+        ([line(0, 10, 180, 90), line(200, 10, 180, 90)], 1),  # two parts of it
+        ([line(5, 5, 390, 90)], 1),  # the same line: the fine one stays
+        ([line(0, 10, 380, 30), line(0, 60, 380, 30)], 2),  # a block of small lines
+        ([line(0, 200, 100, 90), line(0, 400, 100, 90)], 3),  # elsewhere
+    ],
+)
+@pytest.mark.parametrize("angle", [0, 0.5])
+def test_a_coarse_look_counts_for_large_letters_only(fine, kept, angle):
+    fine = np.array(fine, np.float32).reshape(-1, 4, 2)
+    assert len(prefer_large(turned(fine, angle), turned(LARGE, angle), least=50)) == kept
+    assert len(prefer_large(turned(fine, angle), turned(LARGE, angle), least=150)) == len(fine)

@@ -29,7 +29,7 @@ from pixwise.errors import CardError, SetupError, nearest
 from pixwise.pixels import resize
 from pixwise.registry import Card
 from pixwise.session import OnnxSession, Tensor
-from pixwise.text import lay_down, quad_size, split_line, text_of_bytes
+from pixwise.text import even_spans, lay_down, prefer_large, quad_size, split_line, text_of_bytes
 
 __all__ = ["ENGINES", "BuiltinSession", "load_builtin"]
 
@@ -278,6 +278,7 @@ class PrintedText:
         2_000_000,
     )  # pixels: pictures below are enlarged for finding lines, those above scaled down
     most, least = 2.0, 0.25  # by no more than this
+    glance = 320  # square root of the pixels of a second, coarse look: letters that fill the picture are seen only so
     tile = 1536  # side of the pieces in which a picture is searched that is still larger
     longest = 60  # a line of more times its height is read in pieces
 
@@ -326,8 +327,14 @@ class PrintedText:
 
     def _find(self, bgr: Pixels) -> np.ndarray:
         """(K, 4, 2) float32, picture pixels, from the corner that is top left in the picture."""
+        fine, across = self._quads(bgr, self._size(bgr)), (bgr.shape[0] * bgr.shape[1]) ** 0.5
+        side = max(1, round(max(bgr.shape) * self.glance / across))
+        return prefer_large(fine, self._quads(bgr, shrink(bgr, side)[0]), least=0.08 * across)
+
+    def _quads(self, bgr: Pixels, sized: Pixels) -> np.ndarray:
+        """Lines of a picture, looked for in a scaled copy."""
         height, width = bgr.shape[:2]
-        heat = np.ascontiguousarray(self._heat(self._size(bgr)))  # (h, w) 0 to 1: is this text?
+        heat = np.ascontiguousarray(self._heat(sized))  # (h, w) 0 to 1: is this text?
         steps = self._finder.postprocess_op
         mask = self._cv2.dilate((heat > steps.thresh).astype(np.uint8), np.ones((2, 2), np.uint8))
         quads, scores = steps.boxes_from_bitmap(heat, mask, width, height)
@@ -372,14 +379,6 @@ class PrintedText:
         return self._cv2.warpPerspective(
             bgr, warp, (width, height), flags=self._cv2.INTER_CUBIC, borderMode=self._cv2.BORDER_REPLICATE
         )
-
-
-def even_spans(length: int, most: int, overlap: int) -> list[tuple[int, int]]:
-    """Cover `length` by equal spans of at most `most` that overlap by at least `overlap`."""
-    count = 1 if length <= most else -(-(length - overlap) // (most - overlap))
-    span = min(length, most)
-    starts = [round(i * (length - span) / max(1, count - 1)) for i in range(count)]
-    return [(start, start + span) for start in starts]
 
 
 def _rapidocr() -> Any:

@@ -9,7 +9,15 @@ import itertools
 
 import numpy as np
 
-__all__ = ["lay_down", "quad_size", "reading_order", "split_line", "text_of_bytes"]
+__all__ = [
+    "even_spans",
+    "lay_down",
+    "prefer_large",
+    "quad_size",
+    "reading_order",
+    "split_line",
+    "text_of_bytes",
+]
 
 
 def text_of_bytes(payload: bytes) -> str:
@@ -39,6 +47,45 @@ def split_line(quad: np.ndarray, longest: float) -> list[np.ndarray]:
     at = np.linspace(0, 1, parts + 1, dtype=np.float32)[:, None]
     above, below = quad[0] + at * (quad[1] - quad[0]), quad[3] + at * (quad[2] - quad[3])
     return [np.stack([above[i], above[i + 1], below[i + 1], below[i]]) for i in range(parts)]
+
+
+def prefer_large(fine: np.ndarray, coarse: np.ndarray, least: float) -> np.ndarray:
+    """Join the lines of two looks at a picture: where the coarse one saw a line of large letters, its word counts.
+
+    A block of many small lines can look like one large line from afar. So a coarse line counts only where the fine look
+    saw nothing, or several parts of a line of about its height.
+
+    Args:
+        fine, coarse: (N, 4, 2), (M, 4, 2).
+        least: height from which letters are large.
+
+    Returns:
+        (K, 4, 2).
+    """
+    heights = np.array([min(quad_size(quad)) for quad in fine])
+    replaced, kept = np.zeros(len(fine), bool), []
+    for quad in coarse:
+        height = min(quad_size(quad))
+        inside = _inside(fine.mean(axis=1), quad)
+        if height >= least and inside.sum() != 1 and (heights[inside] >= 0.6 * height).all():
+            replaced |= inside
+            kept.append(quad)
+    return np.concatenate([fine[~replaced], np.array(kept, np.float32).reshape(-1, 4, 2)])
+
+
+def _inside(points: np.ndarray, quad: np.ndarray) -> np.ndarray:
+    """(N,) is each of (N, 2) in the (4, 2) clockwise quad? To the right of all its edges, y being down."""
+    edges = np.roll(quad, -1, axis=0) - quad
+    to_points = points[:, None] - quad  # (N, 4, 2)
+    return (edges[:, 0] * to_points[..., 1] - edges[:, 1] * to_points[..., 0] >= 0).all(axis=1)
+
+
+def even_spans(length: int, most: int, overlap: int) -> list[tuple[int, int]]:
+    """Cover `length` by equal spans of at most `most` that overlap by at least `overlap`."""
+    count = 1 if length <= most else -(-(length - overlap) // (most - overlap))
+    span = min(length, most)
+    starts = [round(i * (length - span) / max(1, count - 1)) for i in range(count)]
+    return [(start, start + span) for start in starts]
 
 
 def reading_order(quads: np.ndarray) -> list[int]:

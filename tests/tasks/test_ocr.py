@@ -62,9 +62,10 @@ def test_a_page_of_two_columns_is_read_column_by_column_however_it_lies(reader, 
     assert lines.text == "\n".join(PAGE)
 
 
-def test_a_skewed_receipt_is_read_in_the_same_order(reader):
+@pytest.mark.parametrize("angle", [7, 45, 180, 225])
+def test_a_turned_receipt_is_read_in_the_same_order(reader, angle):
     straight = [bare(text) for text in reader(receipt()).texts]
-    skewed = receipt().rotate(7, Image.Resampling.BICUBIC, expand=True, fillcolor=PAPER)
+    skewed = receipt().rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=PAPER)
     assert [bare(text) for text in reader(skewed).texts] == straight
 
 
@@ -127,6 +128,13 @@ def test_lines_are_looked_for_in_one_or_two_megapixels_but_at_a_quarter_of_the_s
     reader, size_hw, searched_hw
 ):
     assert reader.session.engine._size(np.zeros((*size_hw, 3), np.uint8)).shape[:2] == searched_hw
+
+
+@pytest.mark.parametrize("size", [150, 300, 400])
+def test_letters_that_fill_the_picture_are_one_line(reader, size):
+    image = Image.new("RGB", (1600, 1200), "white")
+    ImageDraw.Draw(image).text((800, 600), "OPEN 24", "black", font(size), anchor="mm")
+    assert reader(image).texts == ("OPEN 24",)
 
 
 def test_coloured_text_on_a_coloured_ground_is_read(reader):
