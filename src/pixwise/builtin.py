@@ -244,8 +244,8 @@ class CodeFinder:
         plain, aruco = self._cv2.QRCodeDetector(), self._cv2.QRCodeDetectorAruco()
         readings = []
         for detector, view in ((aruco, grey), (plain, grey), (aruco, 255 - grey)):
-            if detector is plain and readings:
-                continue
+            if detector is plain and (readings or max(view.shape) > min(1400, 8 * min(view.shape))):
+                continue  # on long stripes it takes half a minute
             try:
                 found, payloads, quads, _ = detector.detectAndDecodeBytesMulti(view)
             except self._cv2.error as error:  # a few degenerate shapes trip asserts inside

@@ -1,5 +1,7 @@
 """QR and bar codes: drawn here, turned, scaled, crowded, and read."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -118,6 +120,13 @@ def test_pictures_without_codes_have_none(reader):
 @pytest.mark.parametrize("size_hw", [(1, 1), (10, 20_000), (20_000, 10), (21, 21)])
 def test_odd_sizes_have_none(reader, size_hw):
     assert len(reader(np.full((*size_hw, 3), 128, np.uint8))) == 0
+
+
+def test_a_strip_of_lines_does_not_take_forever(reader):
+    stripes = np.random.default_rng(104).integers(0, 2, (1, 23), dtype=np.uint8) * 255
+    started = time.perf_counter()
+    assert len(reader(stripes.repeat(3039, axis=0))) == 0
+    assert time.perf_counter() - started < 8  # half a minute when each of OpenCV's detectors may look
 
 
 def test_grey_pictures_are_read(reader):
