@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hub_server import hub, no_sockets  # noqa: F401  fixtures for everything that fetches
-from photos import photo_like
+
+from pixwise.samples import photo_like
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -10,12 +10,12 @@ import threading
 import numpy as np
 import pytest
 from draw_examples import receipt, scene
-from photos import photo_like
 from PIL import Image
 
 from pixwise import registry
 from pixwise.builtin import ENGINES, BuiltinSession, load_builtin, shrink, stack_ragged
 from pixwise.errors import CardError, SetupError
+from pixwise.samples import photo_like
 from pixwise.text import even_spans
 
 CARDS = [card for card in registry.cards() if card.runtime == "builtin"]

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from photos import photo_like
 from PIL import Image
 
 from pixwise.errors import LimitError, OptionError, PictureError, ShapeError
 from pixwise.picture import Limits, Picture
 from pixwise.pixels import Recipe, prepare, resize
+from pixwise.samples import photo_like
 
 
 def encoded(image, kind="PNG", **options):

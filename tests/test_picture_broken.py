@@ -11,11 +11,11 @@ import pillow_heif
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from photos import photo_like
 from PIL import Image
 
 from pixwise.errors import LimitError, PictureError, PixwiseError
 from pixwise.picture import Limits, Picture
+from pixwise.samples import photo_like
 
 SMALL = Limits(max_bytes=2**22, max_pixels=2**22, max_frames=100)
 

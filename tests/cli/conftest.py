@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from photos import photo_like
 from PIL import Image
 
 from pixwise.cli import main
+from pixwise.samples import photo_like
 
 
 class Ended(NamedTuple):

@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import pytest
 from fakes import HEADS, fake_session
-from photos import photo_like
 
 from pixwise import registry
 from pixwise.picture import Picture
+from pixwise.samples import photo_like
 from pixwise.task_table import TASKS, task_class
 
 CARDS = registry.cards()

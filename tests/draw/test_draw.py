@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photos import photo_like
 from PIL import Image
 
 from pixwise.draw import Canvas, colour_of, draw, draw_into
@@ -13,6 +12,7 @@ from pixwise.draw.palette import contrast, on
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import RESULTS, Classes, Codes, Detections, Faces, Quality, TextLines
+from pixwise.samples import photo_like
 
 BACKGROUNDS = {"black": 0, "white": 255, "grey": 128}
 

@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from photos import photo_like
 from PIL import Image
+
+from pixwise.samples import photo_like
 
 torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()

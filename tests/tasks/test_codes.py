@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from draw_examples import EAN, LINK, bar_code, qr_code
-from photos import photo_like
 from PIL import Image
 
 from pixwise.pixels import Fit
+from pixwise.samples import photo_like
 from pixwise.tasks.codes import CodeReader, decode_codes
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from photos import photo_like
 
 from pixwise import registry
 from pixwise.errors import CardError, OptionError, ShapeError
 from pixwise.pixels import Fit, Recipe
 from pixwise.registry import Card
+from pixwise.samples import photo_like
 from pixwise.session import FakeSession, Tensor
 from pixwise.tasks import detect
 from pixwise.tasks.detect import Detector, tile_boxes

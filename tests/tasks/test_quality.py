@@ -3,11 +3,11 @@
 import imagehash
 import numpy as np
 import pytest
-from photos import photo_like
 from PIL import Image, ImageFilter
 
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
+from pixwise.samples import photo_like
 from pixwise.tasks.quality import QualityMeter, difference_hash, dominant_colours, lab_from_rgb, noise, perceptual_hash
 
 
