@@ -10,11 +10,17 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from hub_server import hub, no_sockets  # noqa: F401  fixtures for everything that fetches
 
 from pixwise.samples import photo_like
+
+# The same examples in every run, and no deadline on a busy machine; HYPOTHESIS_PROFILE=search looks for other examples.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 ROOT = Path(__file__).resolve().parents[1]
 
