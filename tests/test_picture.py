@@ -284,11 +284,31 @@ def test_a_turned_picture_scales_by_its_upright_size():
     assert picture.at_least((100, 25)).size == (50, 400)
 
 
-def test_full_and_scaled_decodes_show_the_same_place(large):
-    recipe = Recipe(size_hw=(224, 224))
-    picture = Picture.open(large)
-    fits = [prepare(picture.at_least((224, 224), exact=exact), picture.size_hw, recipe)[1] for exact in (True, False)]
-    assert fits[0] == fits[1]
+def edge_of(picture, exact):
+    """Where the tensor has the step that `stepped` draws, x and y, in pixels of the picture."""
+    tensor, fit = prepare(picture.at_least((224, 224), exact=exact), picture.size_hw, Recipe(size_hw=(224, 224)))
+    shares = (tensor[0] - tensor[0].min()) / np.ptp(tensor[0])
+    return fit.points_to_picture([224 - shares[112].sum(), 224 - shares[:, 112].sum()])
+
+
+def stepped(side, orientation):
+    """Black, and white beyond 95 % of either side, seen upright."""
+    pixels = np.zeros((side, side, 3), np.uint8)
+    pixels[int(0.95 * side) :], pixels[:, int(0.95 * side) :] = 255, 255
+    stored = (
+        Image.fromarray(pixels).transpose(Image.Transpose.ROTATE_180) if orientation == 3 else Image.fromarray(pixels)
+    )
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return Picture.open(encoded(stored, "JPEG", quality=95, exif=exif))
+
+
+@pytest.mark.parametrize("orientation", [1, 3])
+@pytest.mark.parametrize("side", [904, 1793, 1797])
+def test_full_and_scaled_decodes_show_the_same_place(side, orientation):
+    picture = stepped(side, orientation)
+    np.testing.assert_allclose(edge_of(picture, exact=False), edge_of(picture, exact=True), atol=0.1)
+    np.testing.assert_allclose(edge_of(picture, exact=True), int(0.95 * side), atol=0.5)
 
 
 # Threads and memory

@@ -144,13 +144,19 @@ class Fit:
         return np.clip(corners, 0, np.float32([width, height])).reshape(-1, 4)
 
 
-def resize(pixels: Pixels | Image.Image, size_hw: tuple[int, int], resample: Resample = "bilinear") -> Pixels:
+def resize(
+    pixels: Pixels | Image.Image,
+    size_hw: tuple[int, int],
+    resample: Resample = "bilinear",
+    seen_xy: tuple[float, float] | None = None,
+) -> Pixels:
     """Resize with Pillow's antialiased filters, or OpenCV's `linear` for models that were trained with it.
 
     Args:
         pixels: (H, W, 3) or (H, W) uint8, or a Pillow image.
         size_hw: the size that comes back; both sides >= 1.
         resample: filter.
+        seen_xy: where what is resized ends, may be inside a pixel; all of it when None. Not for `linear`.
 
     Returns:
         (h, w, 3) or (h, w) uint8.
@@ -160,8 +166,9 @@ def resize(pixels: Pixels | Image.Image, size_hw: tuple[int, int], resample: Res
         import cv2
 
         return cv2.resize(np.asarray(image), (size_hw[1], size_hw[0]), interpolation=cv2.INTER_LINEAR)
-    if image.size != (size_hw[1], size_hw[0]):
-        image = image.resize((size_hw[1], size_hw[0]), getattr(Image.Resampling, resample.upper()))
+    if seen_xy is not None or image.size != (size_hw[1], size_hw[0]):
+        box = None if seen_xy is None else (0, 0, *seen_xy)
+        image = image.resize((size_hw[1], size_hw[0]), getattr(Image.Resampling, resample.upper()), box)
     return np.asarray(image)
 
 
@@ -315,7 +322,7 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
     Returns:
         (3, h, w) or (h, w, 3) of the recipe's type, and the fit.
     """
-    pixels = resize(image, plan(picture_hw, recipe), recipe.resample)  # (h, w, 3)
+    pixels = resize(image, plan(picture_hw, recipe), recipe.resample, _seen_xy(image, picture_hw))  # (h, w, 3)
     scale_xy = (pixels.shape[1] / picture_hw[1], pixels.shape[0] / picture_hw[0])
     top = left = 0
     if min(recipe.crop_hw) > 0:
@@ -332,6 +339,19 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
         tensor = _pad_tensor(tensor, tensor_hw, corner_yx, recipe)
     fit = Fit(picture_hw, tensor_hw, content_hw, scale_xy, (float(corner_yx[1] - left), float(corner_yx[0] - top)))
     return tensor, fit
+
+
+def _seen_xy(image: Image.Image, picture_hw: tuple[int, int]) -> tuple[float, float] | None:
+    """Where the picture ends in a scaled decode; None where it fills the image.
+
+    Decoders round the scaled size up, so the last column may stand for less than a column: taken as a whole one, it
+    would stretch the picture, and boxes would lie up to seven pixels off.
+    """
+    for scale in (2, 4, 8):
+        scaled_hw = tuple(-(-side // scale) for side in picture_hw)
+        if (image.height, image.width) == scaled_hw != picture_hw and any(side % scale for side in picture_hw):
+            return picture_hw[1] / scale, picture_hw[0] / scale
+    return None
 
 
 def _pad_tensor(
