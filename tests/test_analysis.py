@@ -59,6 +59,11 @@ def test_a_misspelt_task_is_refused(photo):
         analyze(photo, ["qality"])
 
 
+def test_a_misspelt_device_is_refused_though_built_ins_answer(photo):
+    with pytest.raises(OptionError, match="device must be one of auto, cpu, cuda, got 'gpu'"):
+        analyze(photo, ["quality"], device="gpu")
+
+
 def test_a_broken_picture_fails_once_not_in_every_task(tmp_path):
     (tmp_path / "x.jpg").write_bytes(b"\xff\xd8\xff" + b"nothing" * 20)
     with pytest.raises(PictureError):

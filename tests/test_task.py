@@ -119,7 +119,7 @@ def test_a_card_of_another_task_is_refused():
 
 
 def test_a_negative_batch_is_refused(task):
-    with pytest.raises(OptionError, match="batch must be a number from 0 to 1e\\+06, got -1"):
+    with pytest.raises(OptionError, match="batch must be a number from 0 to 4096, got -1"):
         replace(task, batch=-1)
 
 
@@ -138,6 +138,23 @@ def test_a_stream_holds_one_batch_at_a_time(task):
     sources = (taken.append(level) or grey(level) for level in range(100))
     next(task.stream(sources))
     assert len(taken) == 4
+
+
+def test_a_stream_of_broken_pictures_is_told_as_it_comes(task):
+    taken = []
+    sources = (taken.append(level) or b"no picture" for level in range(100))
+    assert isinstance(next(task.stream(sources)), PictureError)
+    assert len(taken) == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [({"device": "gpu"}, "device must be one of auto, cpu, cuda, got 'gpu'"), ({"threads": -1}, "threads must be"),
+     ({"threads": "2"}, "threads must be a number from 0 to 4096, got '2'")],
+)  # fmt: skip
+def test_a_wrong_device_or_number_of_threads_is_refused_for_built_ins_too(settings, words):
+    with pytest.raises(OptionError, match=words):
+        load_model(registry.card("haar-frontal"), **settings)
 
 
 @pytest.mark.parametrize(("resample", "side"), [("bilinear", 250), ("linear", 2000), ("nearest", 2000)])

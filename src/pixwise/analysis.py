@@ -17,6 +17,7 @@ from pixwise.picture import Limits, Picture
 from pixwise.pool import Pool, shared_pool
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, Result
+from pixwise.session import check_device
 from pixwise.task_table import TASKS
 
 __all__ = ["Analysis", "Outcome", "analyze"]
@@ -103,13 +104,14 @@ def analyze(
         pool: where loaded models are kept; the process's own when None.
 
     Raises:
-        OptionError: a task's name is misspelt.
+        OptionError: a task's or the device's name is misspelt.
         PictureError, SourceError, LimitError: the picture cannot be read. A task that fails is told in its outcome.
     """
     asked = list(TASKS) if tasks is None else list(tasks)
     for task in asked:
         if task not in TASKS:
             raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
+    check_device(device)  # here too: built-ins are asked for the CPU, whatever it says
     pool = shared_pool() if pool is None else pool  # an empty pool has length 0
     picture = Picture.open(source, limits=limits, allow_urls=allow_urls)
     picture.image()  # a broken picture fails here, once, not in every task

@@ -26,6 +26,7 @@ __all__ = [
     "Session",
     "Tensor",
     "available_threads",
+    "check_device",
     "choose_providers",
     "installed_providers",
     "probe_provider",
@@ -92,6 +93,12 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
+def check_device(device: str) -> None:
+    """Raise `OptionError` for a name that is no device."""
+    if device not in _DEVICES:
+        raise OptionError(f"device must be one of {', '.join(_DEVICES)}, got {device!r}")
+
+
 def choose_providers(device: str) -> list[str]:
     """Execution providers for a device name, best first.
 
@@ -102,8 +109,7 @@ def choose_providers(device: str) -> list[str]:
         OptionError: another name.
         SetupError: CUDA was asked for and this onnxruntime has none.
     """
-    if device not in _DEVICES:
-        raise OptionError(f"device must be one of {', '.join(_DEVICES)}, got {device!r}")
+    check_device(device)
     if device == "cpu":
         return ["CPUExecutionProvider"]
     has_cuda = "CUDAExecutionProvider" in _onnxruntime().get_available_providers()

@@ -66,7 +66,6 @@ class Task:
             given = getattr(self, spec.name)
             if type(spec.default) is int and isinstance(given, float):
                 raise OptionError(f"{spec.name} must be a whole number, got {given!r}")
-        check_range("batch", self.batch, 0, 1_000_000)
         check_range("batch", self.batch, 0, 4096)
         self.check_options()
 
@@ -177,12 +176,12 @@ class Task:
         return answers if isinstance(source, list | tuple) else answers[0]
 
     def stream(self, sources: Iterable[Any]) -> Iterator[Any]:
-        """Answers in order, each a result or the error of its item; at most one batch of pictures is held."""
+        """Answers in order, each a result or the error of its item; at most one batch of sources is held."""
         size = self.batch or self.card.batch
-        group: list[_Item | Exception] = []
+        group: list[_Item | Exception] = []  # errors count too: each holds on to the bytes that it is about
         for source in sources:
             group.append(self._start(source))
-            if sum(isinstance(item, _Item) for item in group) >= size:
+            if len(group) >= size:
                 yield from self._finish(group)
                 group = []
         yield from self._finish(group)
@@ -320,6 +319,10 @@ def load_model(
     accept_licence: Sequence[str] = (),
 ) -> Session:
     """A session for a card: built in, or from files that are fetched where they are missing and verified."""
+    from pixwise.session import OnnxSession, check_device
+
+    check_device(device)
+    check_range("threads", threads, 0, 4096)
     if card.runtime == "builtin":
         if device == "cuda":
             raise SetupError(
@@ -328,7 +331,6 @@ def load_model(
         from pixwise.builtin import load_builtin
 
         return load_builtin(card, threads=threads)
-    from pixwise.session import OnnxSession
     from pixwise.store import ensure
 
     return OnnxSession.load(
