@@ -9,7 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from pixwise.errors import ModelFileError, OptionError, SetupError, ShapeError
-from pixwise.session import FakeSession, OnnxSession, Tensor, _cgroup_quota, available_threads, choose_providers
+from pixwise.session import FakeSession, OnnxSession, Tensor, available_threads, cgroup_quota, choose_providers
 
 
 def write_model(path, batch="n"):
@@ -106,7 +106,24 @@ def test_the_quota_of_a_cgroup_is_read(tmp_path, files, cores):
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert _cgroup_quota(tmp_path) == cores
+    assert cgroup_quota(tmp_path) == cores
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "cores"),
+    [
+        ("0::/system.slice/pixwise.service", {"system.slice/pixwise.service/cpu.max": "200000 100000"}, 2),
+        ("0::/a/b", {"a/cpu.max": "300000 100000", "a/b/cpu.max": "max 100000"}, 3),
+        ("4:cpu,cpuacct:/a", {"cpu/a/cpu.cfs_quota_us": "200000", "cpu/a/cpu.cfs_period_us": "100000"}, 2),
+        ("0::/../elsewhere", {"cpu.max": "400000 100000"}, 4),
+    ],
+)
+def test_the_quota_of_a_service_stands_below_the_root(tmp_path, own, files, cores):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "own").write_text(own + "\n")
+    assert cgroup_quota(tmp_path, tmp_path / "own") == cores
 
 
 def test_threads_follow_the_affinity(monkeypatch):

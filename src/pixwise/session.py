@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import numpy as np
@@ -26,6 +26,8 @@ __all__ = [
     "Session",
     "Tensor",
     "available_threads",
+    "cgroup_folders",
+    "cgroup_quota",
     "check_device",
     "choose_providers",
     "installed_providers",
@@ -69,17 +71,42 @@ def available_threads() -> int:
             raise OptionError(f"PIXWISE_THREADS must be a positive number, got {asked!r}; unset it to use all cores")
         return int(asked)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(_cgroup_quota() or cores)))
+    return max(1, min(cores, int(cgroup_quota() or cores)))
 
 
-def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
-    """Cores granted by the cgroup (v2 `cpu.max`, v1 `cpu.cfs_*`); 0 when there is no limit."""
-    for quota_file, period_file in (("cpu.max", ""), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
+    """Cores granted by this process's cgroup and those above it (v2 `cpu.max`, v1 `cpu.cfs_*`); 0 is no limit."""
+    granted = [cores for folder in cgroup_folders("cpu", root, own) if (cores := _quota_of(folder))]
+    return max(1.0, min(granted)) if granted else 0.0
+
+
+def cgroup_folders(controller: str, root: Path, own: Path) -> Iterator[Path]:
+    """Where limits of this process stand: a container sees its own at the root, a service of the system further down.
+
+    Args:
+        controller: `cpu` or `memory`.
+        root: where the cgroups are mounted.
+        own: which one this process is in: lines of `number:controllers:path`, no controllers for v2.
+    """
+    try:
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    told = [line.split(":", 2)[1:] for line in lines if line.count(":") >= 2]
+    for controllers, path in (("", "/"), (controller, "/"), *told):
+        if controllers == "" or controller in controllers.split(","):
+            below = PurePosixPath(path.lstrip("/"))
+            yield from ((root / controller if controllers else root) / place for place in (below, *below.parents))
+
+
+def _quota_of(folder: Path) -> float:
+    """Cores that one cgroup grants; 0 when it says nothing."""
+    for quota_file, period_file in (("cpu.max", ""), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
         try:
-            words = (root / quota_file).read_text().split()
-            period = words[1] if not period_file else (root / period_file).read_text()
+            words = (folder / quota_file).read_text().split()
+            period = words[1] if not period_file else (folder / period_file).read_text()
             quota = -1.0 if words[0] == "max" else float(words[0])
-            return max(1.0, quota / float(period)) if quota > 0 else 0.0
+            return max(0.0, quota / float(period))
         except (OSError, ValueError, IndexError, ZeroDivisionError):
             continue
     return 0.0

@@ -6,6 +6,7 @@ model folders and disk · default models · environment
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -133,10 +134,10 @@ def providers(area: str) -> Iterator[Finding]:
 
 def threads(area: str) -> Iterator[Finding]:
     """Cores, what of them this process may use, and what a session will take."""
-    from pixwise.session import _cgroup_quota, available_threads
+    from pixwise.session import available_threads, cgroup_quota
 
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    quota = _cgroup_quota()
+    quota = cgroup_quota()
     granted = f"{quota:g} cores" if quota else "no limit"
     yield Finding(
         area, "cores", "ok", f"{os.cpu_count()} in the machine, {affinity} for this process, cgroup: {granted}"
@@ -153,15 +154,17 @@ def memory(area: str) -> Iterator[Finding]:
     yield Finding(area, "memory", "warning" if tight else "ok", found, advice)
 
 
-def _cgroup_memory(root: Path = Path("/sys/fs/cgroup")) -> int:
-    """Bytes that the cgroup grants; 0 when there is no limit."""
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (root / name).read_text().strip()
-        except OSError:
-            continue
-        return int(text) if text.isdecimal() and int(text) < 2**60 else 0
-    return 0
+def _cgroup_memory(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Bytes that this process's cgroup and those above it grant; 0 when there is no limit."""
+    from pixwise.session import cgroup_folders
+
+    granted = []
+    for folder in cgroup_folders("memory", root, own):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError):
+                text = (folder / name).read_text().strip()
+                granted += [int(text)] if text.isdecimal() and int(text) < 2**60 else []
+    return min(granted, default=0)
 
 
 def _free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
