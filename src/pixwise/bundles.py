@@ -142,7 +142,7 @@ def install(source: Path, *, progress: Progress | None = None, force: bool = Fal
                     raise _bad(source, f"SHA-256 {spot.sha256[:16]}… for {entry['path']}, as pinned here", "another")
         for model in models:
             for spot, entry in model.places:
-                _settle(archive, members[entry["sha256"]], spot, entry, progress, force)
+                _settle(archive, members[entry["sha256"]], spot, entry, progress)
             model.note()
     return [
         Packed(model.card.id, model.card.task, sum(entry["bytes"] for _, entry in model.places)) for model in models
@@ -255,7 +255,6 @@ def _settle(
     spot: Spot,
     entry: dict[str, Any],
     progress: Progress | None,
-    force: bool,
 ) -> None:
     """One file to its place, by the way that fetched files take."""
 
