@@ -47,3 +47,12 @@ def test_python_blocks_are_files_that_ran(guide):
         named = re.match(r"# (docs/examples/\S+\.py)\n", block)
         if named:
             assert block.partition("\n")[2].strip() == (ROOT / named[1]).read_text("utf-8").strip()
+
+
+def test_the_lines_of_the_readme_run(workplace):
+    """All but those that say that they fetch something."""
+    block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)[1]
+    lines = [line for line in block.splitlines() if "fetches" not in line]
+    assert len(lines) >= 8
+    exec("\n".join(lines), {})
+    assert (workplace / "answers.png").exists()
