@@ -273,6 +273,12 @@ def test_extreme_shapes_are_prepared(size_hw, resize_kind):
     assert prepare(Image.new("RGB", size_hw[::-1]), size_hw, recipe)[0].shape == (3, 32, 32)
 
 
+def test_a_pad_that_is_smaller_than_the_picture_is_refused():
+    recipe = Recipe((100, 100), "longest", pad="corner", pad_hw=(80, 100))
+    with pytest.raises(CardError, match=r"input.pad_hw must hold \(100, 50\) pixels, got \(80, 100\); mend the card"):
+        prepare(Image.new("RGB", (30, 60)), (60, 30), recipe)
+
+
 def test_a_corner_pad_leaves_the_picture_at_the_top_left(photo):
     recipe = Recipe((100, 100), "longest", pad="corner", pad_hw=(100, 100), pad_value=-3.0)
     tensor, fit = prepare(image_of(photo), photo.shape[:2], recipe)

@@ -34,7 +34,21 @@ def test_a_table_becomes_a_card():
         ({"input": {}}, "input.size_hw must be two positive numbers"),
         ({"files": [{"path": "a", "sha256": "12"}]}, "sha256 of a must be 64 hex digits, got '12'"),
         ({"files": [{"part": "model"}]}, "missing 1 required positional argument: 'path'"),
-        ({"files": [{"path": "a", "bytes": "12"}]}, r"bytes: must be int, got '12'"),
+        ({"files": [{"path": "a", "bytes": "12"}]}, r"bytes: must be a whole number, got '12'"),
+        ({"files": [{"path": "a"}]}, 'one of its files must be the model, got none; add part = "model"'),
+        ({"commercial": "no"}, "commercial: must be true or false, got 'no'"),
+        ({"batch": "8"}, "batch: must be a whole number, got '8'"),
+        ({"names": "cat"}, "names: must be a list of strings, got 'cat'"),
+        ({"options": "suppress"}, "options: must be a table, got 'suppress'"),
+        ({"input": "stretch"}, "input must be a table, got 'stretch'"),
+        ({"input": {"size_hw": "64"}}, "size_hw: must be two whole numbers, got '64'"),
+        ({"input": {"size_hw": [64, 64, 3]}}, r"size_hw: must be two whole numbers, got \[64, 64, 3\]"),
+        ({"input": {"size_hw": [64, 64], "mean": [0.5]}}, r"mean: must be three numbers, got \[0.5\]"),
+        ({"input": {"size_hw": [64, 64], "std": [1, 0, 1]}}, "input.std must be three numbers other than 0"),
+        ({"input": {"size_hw": [64, 64], "channels": "GBR"}}, "input.channels must be one of .*, got 'GBR'"),
+        ({"input": {"size_hw": [64, 64], "pad": "middle"}}, "input.pad must be one of .*, got 'middle'"),
+        ({"input": {"size_hw": [64, 64], "layout": "NCHW"}}, "input.layout must be one of .*; did you mean 'CHW'"),
+        ({"input": {"size_hw": [64, 64], "dtype": "int64"}}, "input.dtype must be one of .*, got 'int64'"),
         ({"vocabulary": "klingon"}, "vocabulary must be a file of models/names, got 'klingon'"),
         ({"vocabulary": "coco80", "names": ["a"]}, "must have names or vocabulary, got both"),
     ],
@@ -72,7 +86,7 @@ def test_defaults_may_be_used_commercially():
 
 
 def test_a_card_is_verified_when_every_file_has_a_hash():
-    card = made(files=[{"path": "a", "sha256": "0" * 64, "bytes": 3}])
+    card = made(files=[{"path": "a", "part": "model", "sha256": "0" * 64, "bytes": 3}])
     assert (card.verified, card.bytes) == (True, 3)
     unknown = dataclasses.replace(card, files=(registry.CardFile("a"),))
     assert (unknown.verified, unknown.bytes) == (False, 0)

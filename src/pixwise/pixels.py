@@ -36,6 +36,10 @@ __all__ = [
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear"]
 Resize = Literal["none", "stretch", "shortest", "longest", "closest"]
+_CHOICES = {
+    "resize": get_args(Resize), "resample": get_args(Resample), "channels": ("RGB", "BGR"),
+    "pad": ("none", "corner", "centre"), "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
+}  # fmt: skip
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
@@ -84,10 +88,12 @@ class Recipe:
     dtype: Literal["float32", "float16", "uint8"] = "float32"
 
     def __post_init__(self) -> None:
-        for field, kinds in (("resize", Resize), ("resample", Resample)):
-            value, known = getattr(self, field), get_args(kinds)
+        for field, known in _CHOICES.items():
+            value = getattr(self, field)
             if value not in known:
                 raise CardError(f"input.{field} must be one of {known}, got {value!r}; {nearest(str(value), known)}")
+        if 0 in self.std:
+            raise CardError(f"input.std must be three numbers other than 0, got {self.std}; leave it out for 1")
         if self.resize != "none" and min(self.size_hw) < 1:
             raise CardError(f"input.size_hw must be two positive numbers, got {self.size_hw}; write it into the card")
 
@@ -334,6 +340,8 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
     if recipe.pad != "none":
         step = recipe.pad_multiple
         tensor_hw = recipe.pad_hw if min(recipe.pad_hw) > 0 else tuple(-(-side // step) * step for side in content_hw)
+        if tensor_hw[0] < content_hw[0] or tensor_hw[1] < content_hw[1]:
+            raise CardError(f"input.pad_hw must hold {content_hw} pixels, got {recipe.pad_hw}; mend the card")
         if recipe.pad == "centre":
             corner_yx = tuple((want - have) // 2 for want, have in zip(tensor_hw, content_hw, strict=True))
         tensor = _pad_tensor(tensor, tensor_hw, corner_yx, recipe)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib import resources
@@ -185,6 +185,7 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
         if not isinstance(table.get(key), str) or not table[key]:
             raise CardError(f'{where}: card must have {key!r} as a string, got {table.get(key)!r}; add {key} = "…"')
     label = f"{where}: card {table['id']!r}"
+    _check_types(Card, {key: entry for key, entry in table.items() if key not in ("input", "files")}, label)
     values = {key: entry for key, entry in table.items() if key not in ("input", "vocabulary", "files", "names")}
     if values.get("runtime", "onnx") not in ("onnx", "builtin"):
         raise CardError(f"{label}: runtime must be 'onnx' or 'builtin', got {values['runtime']!r}")
@@ -192,6 +193,8 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
         raise CardError(
             f"{label}: revision must be 40 hex digits, got {values['revision']!r}; leave it out when unknown"
         )
+    if not isinstance(table.get("input", {}), Mapping):
+        raise CardError(f"{label}: input must be a table, got {table['input']!r}; write [input]")
     recipe_table = dict(table.get("input", {}))
     values["input_name"] = recipe_table.pop("name", values.get("input_name", ""))
     values["recipe"] = _build(Recipe, recipe_table, f"{label}: input")
@@ -201,6 +204,8 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
             raise CardError(
                 f"{label}: sha256 of {file.path} must be 64 hex digits, got {file.sha256!r}; leave it out when unknown"
             )
+    if values["files"] and not any(file.part for file in values["files"]):
+        raise CardError(f'{label}: one of its files must be the model, got none; add part = "model" to it')
     if "names" in table and "vocabulary" in table:
         raise CardError(f"{label}: must have names or vocabulary, got both; leave one out")
     values["names"] = tuple(map(str, table["names"])) if "names" in table else ()
@@ -210,14 +215,40 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
 
 
 def _build(cls: type, table: Mapping[str, Any], label: str) -> Any:
-    known = {spec.name: spec for spec in fields(cls)}
-    for key, entry in table.items():
+    known = {spec.name for spec in fields(cls)}
+    for key in table:
         if key not in known:
             raise CardError(f"{label}: keys must be known, got {key!r}; {nearest(key, known)}")
-        wanted = {"str": str, "int": int, "bool": bool, "float": (int, float)}.get(str(known[key].type))
-        if wanted and (not isinstance(entry, wanted) or isinstance(entry, bool) != (wanted is bool)):
-            raise CardError(f"{label}.{key}: must be {known[key].type}, got {entry!r}; mend the card")
+    _check_types(cls, table, label)
     try:
         return cls(**{key: tuple(entry) if isinstance(entry, list) else entry for key, entry in table.items()})
     except TypeError as error:
         raise CardError(f"{label}: {error}; mend the card") from error
+
+
+_FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # annotation → in words, and whether an entry of TOML is that
+    "str": ("a string", lambda entry: isinstance(entry, str)),
+    "int": ("a whole number", lambda entry: _is_number(entry, int)),
+    "bool": ("true or false", lambda entry: isinstance(entry, bool)),
+    "float": ("a number", lambda entry: _is_number(entry)),
+    "tuple[int, int]": ("two whole numbers", lambda entry: _is_list(entry, int, 2) and min(entry) >= 0),
+    "tuple[float, float, float]": ("three numbers", lambda entry: _is_list(entry, float, 3)),
+    "tuple[str, ...]": ("a list of strings", lambda entry: isinstance(entry, list)),
+    "Mapping[str, Any]": ("a table", lambda entry: isinstance(entry, Mapping)),
+}
+
+
+def _check_types(cls: type, table: Mapping[str, Any], label: str) -> None:
+    """Raise `CardError` for an entry that is not what the field of its name holds."""
+    for spec in fields(cls):
+        words, fits = _FORMS.get(str(spec.type), ("", None))
+        if fits and spec.name in table and not fits(table[spec.name]):
+            raise CardError(f"{label}.{spec.name}: must be {words}, got {table[spec.name]!r}; mend the card")
+
+
+def _is_number(entry: Any, kind: type = float) -> bool:
+    return isinstance(entry, (int, float) if kind is float else kind) and not isinstance(entry, bool)
+
+
+def _is_list(entry: Any, kind: type, length: int) -> bool:
+    return isinstance(entry, list) and len(entry) == length and all(_is_number(each, kind) for each in entry)
