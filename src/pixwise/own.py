@@ -48,6 +48,7 @@ _PAIRS = {
     "deformable_detr": 100,
 }  # the rest take as many as there are queries
 _PRECISIONS = {"fp16": "fp16", "int8": "int8", "uint8": "int8", "quantized": "int8", "q4": "int4", "bnb4": "int4"}
+_MOST_LABELS = 1_000_000  # one wild number would otherwise take gigabytes for the gaps before it
 _EXPORT = "export it, for instance: optimum-cli export onnx --model NAME FOLDER"
 
 
@@ -97,8 +98,22 @@ def card_from_configs(
         A card whose files have neither sizes nor hashes.
 
     Raises:
-        CardError: the message says which key or file is missing, or that the model answers another task.
+        CardError: the message says which key or file is missing or odd, or that the model answers another task.
     """
+    try:
+        return _card_from_configs(config, preprocessor, files, task, id, onnx)
+    except CardError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise CardError(
+            f"{id}: config.json and preprocessor_config.json must hold values of the usual types, got "
+            f"{type(error).__name__}: {error}; compare them with the model's repository, or write a card.toml"
+        ) from error
+
+
+def _card_from_configs(
+    config: Config, preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str
+) -> Card:
     architecture = _architecture(config, id)
     _check_task(architecture, task, id)
     names = _names(config, id)
@@ -209,8 +224,9 @@ def _names(config: Config, where: str) -> tuple[str, ...]:
         numbered = {int(index): str(name) for index, name in labels.items()}
     except (TypeError, ValueError) as error:
         raise CardError(f"{where}: id2label of config.json must have numbers as keys, got {error}; mend it") from error
-    if any(index < 0 for index in numbered):
-        raise CardError(f"{where}: id2label of config.json must count from 0, got {min(numbered)}; mend it")
+    if any(not 0 <= index < _MOST_LABELS for index in numbered):
+        odd = min(numbered) if min(numbered) < 0 else max(numbered)
+        raise CardError(f"{where}: id2label of config.json must count from 0 to {_MOST_LABELS:,}, got {odd}; mend it")
     return tuple(numbered.get(index, "") for index in range(max(numbered, default=-1) + 1))
 
 
