@@ -247,7 +247,38 @@ def test_a_notebook_gets_no_endless_table():
 
 
 def test_a_drawing_shows_itself_in_a_notebook():
-    assert three().draw(np.zeros((60, 60, 3), np.uint8))._repr_png_().startswith(b"\x89PNG")
+    assert three().draw(np.zeros((480, 640, 3), np.uint8))._repr_png_().startswith(b"\x89PNG")
+
+
+def test_an_answer_is_not_drawn_into_a_picture_of_another_size():
+    words = r"picture must be 640 x 480 px like a b\.jpg, got 60 x 50; give that picture, or ask about this one"
+    with pytest.raises(ShapeError, match=words):
+        three().draw(np.zeros((50, 60, 3), np.uint8))
+
+
+def test_a_face_is_not_cut_out_of_a_picture_of_another_size():
+    face = Faces(image=IMAGE, scores=[1], boxes=[[4, 5, 6, 9]], landmarks=np.zeros((1, 5, 2)))
+    with pytest.raises(ShapeError, match="picture must be 640 x 480 px"):
+        face.crop(np.zeros((50, 60, 3), np.uint8))
+
+
+def test_numbers_of_a_row_are_pythons_own():
+    row = three()[0]
+    assert json.dumps([row.label, row.label_id, row.score]) == '["cat", 15, 0.9]'
+    assert isinstance(row.box, np.ndarray)
+
+
+def test_rows_are_kept_by_a_comparison_in_brackets():
+    found = three()
+    assert found[found.scores > 0.75] == found[[0, 1]] == found[:2]
+    with pytest.raises(ShapeError, match="select must have indices or booleans, got <U5"):
+        found["score"]
+
+
+@pytest.mark.parametrize("cls", RESULTS, ids=lambda cls: cls.__name__)
+def test_one_of_a_kind_is_told_in_the_singular(cls):
+    one = {Classes: "1 class in", Detections: "1 detection in", Faces: "1 face in", TextLines: "1 line in"}
+    assert one.get(cls, f"1 {cls.rows_key[:-1]} in") in made_up(cls, 1, 1)._repr_html_()
 
 
 @pytest.mark.parametrize("cls", RESULTS, ids=lambda cls: cls.__name__)

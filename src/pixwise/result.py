@@ -7,6 +7,7 @@ picture); `results.py` declares them, this file makes them work. Others' results
 from __future__ import annotations
 
 import html
+import re
 from collections import namedtuple
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
@@ -127,11 +128,16 @@ class Result:
     def __bool__(self) -> bool:
         return True  # an empty answer is still an answer; ask len()
 
-    def __getitem__(self, index: int | slice) -> Any:
-        """Row `index` as a named tuple: `detections[0].label`; a slice keeps those rows: `detections[:3]`."""
+    def __getitem__(self, index: int | slice | npt.ArrayLike) -> Any:
+        """Row `index` as a named tuple: `detections[0].label`; a slice, indices or booleans keep those rows.
+
+        Numbers of a row are Python's own, arrays stay arrays: `detections[:3]`, `detections[detections.scores > 0.8]`.
+        """
         if isinstance(index, slice):
             return self.select(range(len(self))[index])
-        return _row_type(type(self))(*(getattr(self, spec.name)[index] for spec in columns(type(self))))
+        if not isinstance(index, int | np.integer):
+            return self.select(index)
+        return _row_type(type(self))(*(_cell(getattr(self, spec.name)[index]) for spec in columns(type(self))))
 
     def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
@@ -214,15 +220,34 @@ class Result:
             **read,
         )
 
+    def check_picture(self, size_hw: tuple[int, int]) -> None:
+        """Refuse a picture that cannot be the one that was asked about: coordinates would mean other places.
+
+        Raises:
+            ShapeError: it is of another size; an answer that does not know its picture's takes any.
+        """
+        image = self.image
+        if image.width > 0 and (image.height, image.width) != tuple(size_hw):
+            asked = image.source or "the one that was asked about"
+            raise ShapeError(
+                f"picture must be {image.width} x {image.height} px like {asked}, got {size_hw[1]} x {size_hw[0]}; "
+                "give that picture, or ask about this one"
+            )
+
     def draw(self, picture: Picture | Any) -> Image.Image:
-        """Draw the answer into the picture; a Pillow image comes back, which notebooks show."""
+        """Draw the answer into its picture; a Pillow image comes back, which notebooks show.
+
+        Raises:
+            ShapeError: the picture is of another size than the one that was asked about.
+        """
         from pixwise.draw import draw
 
         return draw(picture, self)
 
     def __repr__(self) -> str:
         place, model = self.image.source or "a picture", self.model.id or "?"
-        return f"<{type(self).__name__} {len(self)} {self.rows_key} in {place} by {model}>"
+        things = self.rows_key if len(self) != 1 else re.sub(r"((?<=ss)es|(?<=x)es|s)$", "", self.rows_key)
+        return f"<{type(self).__name__} {len(self)} {things} in {place} by {model}>"
 
     def _repr_html_(self) -> str:
         """A table, for notebooks; `result.draw(picture)` shows the picture."""
@@ -240,6 +265,13 @@ class Result:
 @cache
 def _row_type(cls: type[Result]) -> type:
     return namedtuple(f"{cls.__name__}Row", [spec.metadata["json"] for spec in columns(cls)])
+
+
+def _cell(thing: Any) -> Any:
+    """A row's value: numpy's scalars become Python's. A float32 as its shortest decimal: 0.92."""
+    if isinstance(thing, np.floating):
+        return float(str(thing))
+    return thing.item() if isinstance(thing, np.generic) else thing
 
 
 def _checked(name: str, spec: Field, given: Any) -> Any:

@@ -90,13 +90,18 @@ class Faces(Result):
 
         Returns:
             (h, w, 3) uint8.
+
+        Raises:
+            ShapeError: the picture is of another size than the one that was asked about.
         """
         from pixwise.picture import Picture
         from pixwise.pixels import crop
 
+        picture = Picture.open(picture)
+        self.check_picture(picture.size_hw)
         x1, y1, x2, y2 = (float(edge) for edge in self.boxes[index])
         dx, dy = (x2 - x1) * padding, (y2 - y1) * padding
-        return crop(Picture.open(picture).pixels(), (x1 - dx, y1 - dy, x2 + dx, y2 + dy)).copy()
+        return crop(picture.pixels(), (x1 - dx, y1 - dy, x2 + dx, y2 + dy)).copy()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

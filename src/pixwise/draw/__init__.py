@@ -18,7 +18,7 @@ from pixwise.draw.canvas import Canvas, LegendRow
 from pixwise.draw.palette import PALETTE, colour_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
-from pixwise.results import Classes, Codes, Detections, Faces, Quality, TextLines
+from pixwise.results import Classes, Codes, Detections, Faces, Quality, Result, TextLines
 
 __all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
 
@@ -38,8 +38,13 @@ def draw(picture: Any, *results: Any) -> Image.Image:
 
     Raises:
         OptionError: nothing is registered for this type of result.
+        ShapeError: the picture is of another size than the one that was asked about.
     """
-    canvas = Canvas(Picture.open(picture).image().copy())
+    picture = Picture.open(picture)
+    for result in results:
+        if isinstance(result, Result):
+            result.check_picture(picture.size_hw)
+    canvas = Canvas(picture.image().copy())
     for result in results:
         draw_into(result, canvas)
     return canvas.finish()
