@@ -11,7 +11,7 @@ from typing import Any
 from pixwise.errors import OptionError
 from pixwise.registry import Card
 from pixwise.session import Session
-from pixwise.task import Task, load_card, load_model
+from pixwise.task import Task, as_loaded, load_card, load_model
 from pixwise.task_table import task_class
 
 __all__ = ["Pool", "shared_pool"]
@@ -51,7 +51,7 @@ class Pool:
         card = load_card(model, name, offline=offline)
         cls.check(card, options)
         session = self.session(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
-        return cls(card=card, session=session, **options)
+        return cls(card=as_loaded(card), session=session, **options)
 
     def session(
         self,

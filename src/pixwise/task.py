@@ -24,7 +24,7 @@ from pixwise.registry import Card
 from pixwise.results import ImageInfo, ModelInfo, Result
 from pixwise.session import Session
 
-__all__ = ["Task", "check_range", "load_model"]
+__all__ = ["Task", "as_loaded", "check_range", "load_card", "load_model"]
 
 Feeds = dict[str, np.ndarray]
 _SETTINGS = ("card", "session", "exact", "batch", "limits", "allow_urls")
@@ -108,7 +108,7 @@ class Task:
         card = load_card(model, cls.name, offline=offline)
         cls.check(card, options)
         session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
-        return cls(card=card, session=session, **options)
+        return cls(card=as_loaded(card), session=session, **options)
 
     @classmethod
     def check(cls, card: Card, options: Mapping[str, Any]) -> None:
@@ -336,6 +336,15 @@ def load_model(
     return OnnxSession.load(
         ensure(card, offline=offline, accept_licence=accept_licence), device=device, threads=threads
     )
+
+
+def as_loaded(card: Card) -> Card:
+    """The card with the commit that its first fetch pinned, if it names none: every answer says which one gave it."""
+    if card.revision or not card.repo:
+        return card
+    from pixwise.shelf import commit_of
+
+    return replace(card, revision=commit_of(card))
 
 
 def check_range(name: str, actual: float, low: float, high: float) -> None:

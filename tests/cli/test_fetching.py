@@ -9,6 +9,12 @@ from hub_server import Fault
 from onnx import TensorProto, helper
 from PIL import Image
 
+from pixwise import registry
+from pixwise.pixels import Recipe
+from pixwise.pool import Pool
+from pixwise.registry import Card, CardFile
+from pixwise.tasks.classify import Classifier
+
 
 def mean_colour() -> bytes:
     """A model that says how much red, green and blue there is."""
@@ -59,3 +65,13 @@ def test_a_model_that_cannot_be_fetched_is_one_line_and_code_3_and_writes_nothin
     code, out, err = online("classify", "green.png", "--model", "hf:me/colours", "-o", "all.json")
     assert (code, out, err.count("\n")) == (3, "", 1)
     assert not Path("all.json").exists()
+
+
+def test_an_answer_tells_the_commit_that_the_first_fetch_pinned(online, colours, monkeypatch):
+    files, recipe = (CardFile("onnx/model.onnx", "model"),), Recipe(size_hw=(8, 8))
+    card = Card(id="colours", task="classify", head="softmax", repo="me/colours", files=files, recipe=recipe)
+    monkeypatch.setitem(registry._all_cards(), "colours", card)
+    told = json.loads(online("classify", "green.png", "--model", "colours", "--json")[1])["model"]["revision"]
+    assert len(told) == 40
+    assert Classifier.load("colours", offline=True)("green.png").model.revision == told
+    assert Pool().task("classify", "colours", offline=True)("green.png").model.revision == told

@@ -12,7 +12,7 @@ from pixwise.cli.inputs import expand, is_one
 from pixwise.cli.options import CODE_ROWS, INPUT_ROWS, Verb, limit_options, model_options, output_options, task_options
 from pixwise.cli.progress import Fetching
 from pixwise.cli.run import Answered, answered, limits_of, write_all
-from pixwise.task import Task, load_card, load_model
+from pixwise.task import Task, as_loaded, load_card, load_model
 from pixwise.task_table import TASKS, task_class
 
 __all__ = ["command_of"]
@@ -79,4 +79,4 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     store.ensure(card, offline=offline, accept_licence=licences, progress=fetching)
     fetching.clear()
     session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=licences)
-    return cls(card=card, session=session, **options)
+    return cls(card=as_loaded(card), session=session, **options)
