@@ -113,6 +113,11 @@ def test_a_misspelt_option_names_the_right_one():
         MeanTask.load(pluss=1)
 
 
+def test_a_misspelt_argument_of_load_names_the_right_one():
+    with pytest.raises(OptionError, match="got 'devise'; did you mean 'device'"):
+        MeanTask.load(devise="cpu")
+
+
 def test_a_card_of_another_task_is_refused():
     with pytest.raises(CardError, match="must answer 'mean', got one for 'detect'"):
         MeanTask(card=replace(CARD, task="detect"), session=FakeSession(mean))

@@ -120,6 +120,7 @@ class Task:
         known = {spec.name for spec in fields(cls)} - {"card", "session"}
         for key in options:
             if key not in known:
+                known |= {"device", "threads", "offline", "accept_licence"}  # these come as arguments of their own
                 raise OptionError(f"option of {cls.name} must be known, got {key!r}; {nearest(key, known)}")
 
     def preprocess(self, picture: Picture) -> tuple[Feeds, Any]:
