@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pixwise import registry
-from pixwise.errors import CardError, OptionError
+from pixwise.errors import CardError, LicenceError, OptionError
 from pixwise.pool import Pool
 
 
@@ -22,6 +22,13 @@ def test_a_model_is_loaded_once():
 def test_two_devices_or_thread_counts_are_two_sessions():
     pool = Pool()
     assert pool.session(built_in("opencv-codes"), threads=1) is not pool.session(built_in("opencv-codes"), threads=2)
+
+
+def test_a_licence_that_one_accepted_is_not_accepted_for_the_next():
+    pool, card = Pool(), replace(built_in("opencv-codes"), commercial=False)
+    pool.session(card, accept_licence=["opencv-codes"])
+    with pytest.raises(LicenceError, match="add --accept-licence opencv-codes"):
+        pool.session(card)
 
 
 def test_however_many_ask_at_once_it_is_loaded_once():

@@ -11,6 +11,7 @@ from typing import Any
 from pixwise.errors import OptionError
 from pixwise.registry import Card
 from pixwise.session import Session
+from pixwise.store import check_licence
 from pixwise.task import Task, as_loaded, load_card, load_model
 from pixwise.task_table import task_class
 
@@ -62,7 +63,8 @@ class Pool:
         offline: bool | None = None,
         accept_licence: Sequence[str] = (),
     ) -> Session:
-        """The session of a card, loaded once however many ask at the same time."""
+        """The session of a card, loaded once however many ask at the same time; its licence is asked for each time."""
+        check_licence(card, accept_licence)
         key = (card.id, card.revision, card.folder, card.files, device, threads)
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())

@@ -44,7 +44,7 @@ from pixwise.shelf import (
 if TYPE_CHECKING:
     from pixwise.hub import Facts
 
-__all__ = ["Progress", "card_of_repo", "ensure", "find", "is_offline", "is_ready", "remove"]
+__all__ = ["Progress", "card_of_repo", "check_licence", "ensure", "find", "is_offline", "is_ready", "remove"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -80,7 +80,7 @@ def ensure(
         ModelFileError: a file is damaged, or the server has another one than the card says.
         FetchError: the network, the server or the disk failed; nothing half-written looks whole.
     """
-    _check_licence(card, accept_licence)
+    check_licence(card, accept_licence)
     if card.runtime == "builtin":
         return {}
     fetched = force and not card.folder
@@ -100,7 +100,8 @@ def ensure(
     return {spot.file.part: spot.path for spot in places if spot.file.part}
 
 
-def _check_licence(card: Card, accepted: Sequence[str]) -> None:
+def check_licence(card: Card, accepted: Sequence[str]) -> None:
+    """Raise `LicenceError` unless the licence allows commercial use or was accepted by the model's id."""
     if not card.commercial and card.id not in ([accepted] if isinstance(accepted, str) else accepted):
         raise LicenceError(
             f"licence of model {card.id!r} must be accepted, got {card.licence or 'one'} that forbids commercial use; "
