@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pixwise.pixels import Fit
+from pixwise.points import box_from_quad
 from pixwise.results import Codes
 from pixwise.task import Task
 
@@ -68,5 +69,4 @@ class CodeReader(Task):
     def postprocess(self, raw: Raw, fit: Fit) -> Codes:
         quads, kinds, texts = self.heads[self.card.head](raw)
         quads = fit.points_to_picture(quads)
-        boxes = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
-        return Codes(kinds=kinds, texts=texts, quads=quads, boxes=boxes)
+        return Codes(kinds=kinds, texts=texts, quads=quads, boxes=box_from_quad(quads))

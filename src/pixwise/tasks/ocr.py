@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pixwise.pixels import Fit
+from pixwise.points import box_from_quad
 from pixwise.results import TextLines
 from pixwise.task import Task, check_range
 from pixwise.text import reading_order
@@ -60,5 +61,6 @@ class TextReader(Task):
         quads, texts, scores = quads[sure], texts[sure], scores[sure]
         quads = fit.points_to_picture(quads)
         order = reading_order(quads)
-        boxes = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
-        return TextLines(texts=texts[order], scores=scores[order], quads=quads[order], boxes=boxes[order])
+        return TextLines(
+            texts=texts[order], scores=scores[order], quads=quads[order], boxes=box_from_quad(quads[order])
+        )
