@@ -165,3 +165,9 @@ def test_a_batch_is_as_one_by_one(reader):
 def test_quads_come_back_to_the_pixels_of_the_picture(reader):
     codes = reader.postprocess(raw(("A", "x", 10, 20)), Fit((100, 100), (50, 50), (50, 50), (0.5, 0.5)))
     assert codes.boxes.tolist() == [[20, 40, 40, 60]]
+
+
+def test_boxes_end_at_the_picture_though_quads_may_go_on(reader):
+    codes = reader.postprocess(raw(("A", "x", 96, 20)), Fit.identity((100, 100)))
+    assert codes.boxes.tolist() == [[96, 20, 100, 30]]
+    assert codes.quads[0, :, 0].max() > 100

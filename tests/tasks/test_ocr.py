@@ -210,6 +210,12 @@ def test_quads_come_back_to_the_pixels_of_the_picture():
     assert lines.boxes.tolist() == [[0, 0, 100, 16]]
 
 
+def test_boxes_end_at_the_picture_though_quads_may_go_on():
+    reader, answer = fake(("sure", 0.9))
+    lines = reader.postprocess(answer, Fit.identity((6, 40)))
+    assert lines.boxes.tolist() == [[0, 0, 40, 6]]
+
+
 def test_min_score_out_of_range_is_refused():
     with pytest.raises(OptionError, match="min_score must be a number from 0 to 1, got 3"):
         TextReader.load(min_score=3)

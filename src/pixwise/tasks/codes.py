@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pixwise.boxes import clip
 from pixwise.pixels import Fit
 from pixwise.points import box_from_quad
 from pixwise.results import Codes
@@ -69,4 +70,5 @@ class CodeReader(Task):
     def postprocess(self, raw: Raw, fit: Fit) -> Codes:
         quads, kinds, texts = self.heads[self.card.head](raw)
         quads = fit.points_to_picture(quads)
-        return Codes(kinds=kinds, texts=texts, quads=quads, boxes=box_from_quad(quads))
+        boxes = clip(box_from_quad(quads), fit.picture_hw)
+        return Codes(kinds=kinds, texts=texts, quads=quads, boxes=boxes)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pixwise.boxes import clip
 from pixwise.pixels import Fit
 from pixwise.points import box_from_quad
 from pixwise.results import TextLines
@@ -60,7 +61,6 @@ class TextReader(Task):
         sure = scores >= self.min_score
         quads, texts, scores = quads[sure], texts[sure], scores[sure]
         quads = fit.points_to_picture(quads)
+        boxes = clip(box_from_quad(quads), fit.picture_hw)
         order = reading_order(quads)
-        return TextLines(
-            texts=texts[order], scores=scores[order], quads=quads[order], boxes=box_from_quad(quads[order])
-        )
+        return TextLines(texts=texts[order], scores=scores[order], quads=quads[order], boxes=boxes[order])
