@@ -2,7 +2,7 @@
 
     python bench/compare.py [--models convnext-tiny,rtdetr-r18,dfine-s] [--rounds 15] [--threads N] [--folder DIR]
 
-Prints, for 0.3- and 12-megapixel photo-like JPEGs, single and as a batch of 8: the median of each way, the ratio against
+Prints, for photo-like JPEGs of 0.3 and 12 megapixels, single and in batches of 8: the median of each way, the ratio to
 the quicker of two settings of `transformers` (plain, and with channels last), and how far the answers are apart.
 `fast` is Pixwise's default (a scaled JPEG decode where the model sees no more), `exact` decodes all.
 """
@@ -85,7 +85,7 @@ def pixwise_way(folder: str, task: str, threads: int, exact: bool) -> Callable[[
 
 
 def apart(ours: Rows, theirs: Rows) -> str:
-    """How far two answers are apart: rows that have the same label at the same rank, the largest gaps of scores, boxes."""
+    """How far two answers are apart: rows of equal label at equal rank, and the largest gaps of scores and boxes."""
     pairs = [(a, b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=False)]
     same = sum(a[0] == b[0] for a, b in pairs)
     gap = max((abs(a[1] - b[1]) for a, b in pairs), default=0)
