@@ -167,3 +167,10 @@ def test_only_antialiased_filters_may_start_from_a_scaled_decode(task, resample,
     recipe = Recipe(size_hw=(100, 100), resample=resample)
     decoded = replace(task, card=replace(CARD, recipe=recipe)).decoded(Picture.open(jpeg_like(2000, 2000)))
     assert decoded.width == side
+
+
+def test_transparent_parts_are_laid_on_the_background_that_is_asked_for(task):
+    clear = np.zeros((4, 6, 4), np.uint8)
+    assert [replace(task, background=(level,) * 3)(clear).scores[0] for level in (0, 255)] == [0, 255]
+    with pytest.raises(OptionError, match=r"background must be three whole numbers from 0 to 255 \(RGB\), got 'black'"):
+        replace(task, background="black")

@@ -90,6 +90,7 @@ def analyze(
     exact: bool = False,
     limits: Limits = Limits(),  # noqa: B008 (frozen)
     allow_urls: bool = False,
+    background: tuple[int, int, int] = (255, 255, 255),
     pool: Pool | None = None,
 ) -> Analysis:
     """Ask many questions about one picture.
@@ -100,7 +101,7 @@ def analyze(
         pull: fetch default models that are not on this machine.
         device: as in `Task.load`; for fetched models: built-ins run on the CPU.
         threads, offline, accept_licence: as in `Task.load`.
-        exact, limits, allow_urls: as in `Task` and `Picture.open`.
+        exact, limits, allow_urls, background: as in `Task` and `Picture.open`.
         pool: where loaded models are kept; the process's own when None.
 
     Raises:
@@ -113,7 +114,7 @@ def analyze(
             raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
     check_device(device)  # here too: built-ins are asked for the CPU, whatever it says
     pool = shared_pool() if pool is None else pool  # an empty pool has length 0
-    picture = Picture.open(source, limits=limits, allow_urls=allow_urls)
+    picture = Picture.open(source, limits=limits, allow_urls=allow_urls, background=background)
     picture.image()  # a broken picture fails here, once, not in every task
     load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence, "exact": exact}
     results = {task: _ask(pool, task, picture, pull, load) for task in asked}

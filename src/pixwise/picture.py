@@ -25,7 +25,7 @@ from pixwise.headers import Header, check_size, guarded, header_of_memory, open_
 from pixwise.pixels import Pixels, check_pixels
 from pixwise.sources import Limits, limit_names, read
 
-__all__ = ["Limits", "Picture", "limit_names"]
+__all__ = ["Limits", "Picture", "check_background", "limit_names"]
 
 Source = Any  # str | os.PathLike | bytes | IO[bytes] | PIL.Image.Image | np.ndarray | Picture
 
@@ -78,7 +78,7 @@ class Picture:
         """
         if isinstance(source, Picture):
             return source
-        _check_background(background)
+        check_background(background)
         if isinstance(source, np.ndarray):
             array = check_pixels(source)
             check_size((array.shape[1], array.shape[0]), "<array>", limits)
@@ -198,7 +198,8 @@ class Picture:
         return upright
 
 
-def _check_background(background: Any) -> None:
+def check_background(background: Any) -> None:
+    """Raise `OptionError` for what is no RGB."""
     numbers = background if isinstance(background, tuple | list) else ()
     if len(numbers) != 3 or not all(isinstance(value, int) and 0 <= value <= 255 for value in numbers):
         raise OptionError(f"background must be three whole numbers from 0 to 255 (RGB), got {background!r}")

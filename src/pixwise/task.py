@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from pixwise.errors import CardError, OptionError, SetupError, ShapeError, nearest
-from pixwise.picture import Limits, Picture
+from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, ModelInfo, Result
@@ -27,7 +27,7 @@ from pixwise.session import Session
 __all__ = ["Task", "as_loaded", "check_range", "load_card", "load_model"]
 
 Feeds = dict[str, np.ndarray]
-_SETTINGS = ("card", "session", "exact", "batch", "limits", "allow_urls")
+_SETTINGS = ("card", "session", "exact", "batch", "limits", "allow_urls", "background")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +39,7 @@ class Task:
         exact: decode JPEGs at full size even where a scaled decode would do.
         batch: pictures per run; 0 is what the card says.
         limits, allow_urls: for sources that are not yet a `Picture`.
+        background: RGB that transparent parts of such sources are laid on.
     """
 
     name: ClassVar[str]
@@ -51,6 +52,7 @@ class Task:
     batch: int = 0
     limits: Limits = field(default=Limits(), repr=False)
     allow_urls: bool = False
+    background: tuple[int, int, int] = (255, 255, 255)
 
     def __post_init__(self) -> None:
         if self.card.task != self.name:
@@ -67,6 +69,7 @@ class Task:
             if type(spec.default) is int and isinstance(given, float):
                 raise OptionError(f"{spec.name} must be a whole number, got {given!r}")
         check_range("batch", self.batch, 0, 4096)
+        check_background(self.background)
         self.check_options()
 
     def check_options(self) -> None:
@@ -190,7 +193,7 @@ class Task:
     def _start(self, source: Any) -> _Item | Exception:
         try:
             started = time.perf_counter()
-            picture = Picture.open(source, limits=self.limits, allow_urls=self.allow_urls)
+            picture = Picture.open(source, limits=self.limits, allow_urls=self.allow_urls, background=self.background)
             opened = time.perf_counter()
             feeds, fit = self.preprocess(picture)
             ended = time.perf_counter()
