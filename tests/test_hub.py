@@ -1,11 +1,16 @@
 """A server that answers badly, slowly, or not at all."""
 
+import ssl
 import time
+from dataclasses import replace
+from urllib.error import URLError
 
 import pytest
 from hub_server import FILES, MODEL, Fault, HubServer, repo_card, url_card
 
 from pixwise import errors, store
+from pixwise import hub as hub_module
+from pixwise.intake import Unreachable
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
 
@@ -167,10 +172,28 @@ def test_a_body_that_only_trickles_is_given_up(hub, hasty, monkeypatch):
         store.ensure(url_card(hub))
 
 
-def test_nobody_listening_is_an_error_that_names_the_host(hub, monkeypatch):
+def test_nobody_listening_is_an_error_that_names_the_model_and_the_ways_around(hub, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    with pytest.raises(errors.FetchError, match=r"^127.0.0.1:9 must be reachable, got .*refused"):
+    with pytest.raises(
+        errors.FetchError, match=r"^model 'tiny' must be fetched from 127.0.0.1:9, got .*refused"
+    ) as told:
         store.ensure(repo_card(hub))
+    assert "; check the network and HF_ENDPOINT, or carry it" in str(told.value)
+    assert "`pixwise models pull tiny && pixwise models bundle tiny -o models.tar`" in str(told.value)
+    assert "`pixwise models import models.tar`, or use the built-in 'hog-people'" in str(told.value)
+
+
+def test_the_variable_of_the_hub_is_not_advised_for_other_hosts(hub):
+    file = replace(url_card(hub).files[0], url="http://127.0.0.1:9/model.onnx")
+    with pytest.raises(errors.FetchError, match=r"^model 'plain' must be .*; check the network, or carry it"):
+        store.ensure(replace(url_card(hub), files=(file,)))
+
+
+def test_a_certificate_that_is_not_trusted_is_an_error_at_once():
+    trouble = hub_module._trouble(URLError(ssl.SSLCertVerificationError(1, "self-signed")), "https://hub.example/x")
+    assert isinstance(trouble, Unreachable)
+    assert trouble.got.startswith("a certificate that is not trusted")
+    assert "SSL_CERT_FILE" in trouble.advice
 
 
 def test_proxies_of_the_environment_are_used_but_not_to_this_machine(hub, hasty, monkeypatch):

@@ -71,7 +71,9 @@ def test_offline_opens_no_socket_and_says_how_to_fetch(hub, monkeypatch, no_sock
         errors.ModelMissingError, match=r"3 of 3 files missing; run .*: pixwise models pull tiny"
     ) as caught:
         store.ensure(repo_card(hub, task="faces"), offline=True if how == "argument" else None)
-    assert str(caught.value).endswith("or use the built-in 'haar-frontal', which needs no fetch")
+    assert str(caught.value).endswith(
+        "or use the built-in 'haar-frontal', which needs no fetch (command line: --model haar-frontal)"
+    )
 
 
 def test_offline_answers_with_what_is_here(hub, request):

@@ -39,7 +39,7 @@ from urllib.request import (
 
 from pixwise import __version__
 from pixwise.errors import FetchError, OptionError
-from pixwise.intake import TRIES, Again, Delivery
+from pixwise.intake import TRIES, Again, Delivery, Unreachable
 
 __all__ = ["Facts", "ask", "deliver", "describe", "endpoint", "host_of", "timeout"]
 
@@ -210,11 +210,13 @@ def _trouble(error: BaseException, url: str) -> Exception:
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
         return Again(f"expected an answer within {timeout():g} s, got none", pause=timeout() / 20)
+    if isinstance(reason, ssl.SSLCertVerificationError):  # asking again brings the same certificate
+        got = f"a certificate that is not trusted ({getattr(reason, 'verify_message', '') or reason})"
+        return Unreachable(host_of(url), got, "set SSL_CERT_FILE to the certificates of your network, check the clock")
     if isinstance(reason, gaierror | ConnectionRefusedError) or getattr(reason, "errno", 0) in _NO_NETWORK:
-        return FetchError(  # asking again would only keep somebody without a network waiting
-            f"{host_of(url)} must be reachable, got {getattr(reason, 'strerror', '') or reason}; check the network and "
-            "HF_ENDPOINT, or fetch elsewhere and carry it here: pixwise models bundle"
-        )
+        hub = " and HF_ENDPOINT" if host_of(url) == host_of(endpoint()) else ""
+        got = getattr(reason, "strerror", "") or str(reason)
+        return Unreachable(host_of(url), got, f"check the network{hub}")
     return Again(f"expected an answer, got {reason or type(reason).__name__}", pause=timeout() / 20)
 
 

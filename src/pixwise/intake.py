@@ -22,7 +22,7 @@ from pixwise.errors import FetchError, ModelFileError, PixwiseError
 from pixwise.registry import CardFile
 from pixwise.shelf import hash_of, remember
 
-__all__ = ["TRIES", "Again", "Delivery", "Parcel", "Progress", "Source", "take_in", "writing"]
+__all__ = ["TRIES", "Again", "Delivery", "Parcel", "Progress", "Source", "Unreachable", "take_in", "writing"]
 
 Progress = Callable[[CardFile, int, int], None]
 """Told while bytes arrive: the file, how many are here, how many there will be (0 when unknown)."""
@@ -59,6 +59,14 @@ class Delivery:
 
 Source = Callable[[int], AbstractContextManager[Delivery]]
 """Asked for the bytes from a position on; may send from the beginning all the same."""
+
+
+class Unreachable(Exception):
+    """Nobody to speak to, which asking again does not change; `store.py` says which model it is about."""
+
+    def __init__(self, host: str, got: str, advice: str):
+        super().__init__(f"{host}: {got}")
+        self.host, self.got, self.advice = host, got, advice
 
 
 class Again(Exception):

@@ -11,15 +11,24 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pixwise.errors import CardError, LicenceError, ModelFileError, ModelMissingError, OptionError, OutputError
-from pixwise.intake import Parcel, Progress, take_in, writing
+from pixwise.errors import (
+    CardError,
+    FetchError,
+    LicenceError,
+    ModelFileError,
+    ModelMissingError,
+    OptionError,
+    OutputError,
+)
+from pixwise.intake import Parcel, Progress, Unreachable, take_in, writing
 from pixwise.notes import forget, note, read_note
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile, cards, default_card
@@ -44,7 +53,17 @@ from pixwise.shelf import (
 if TYPE_CHECKING:
     from pixwise.hub import Facts
 
-__all__ = ["Progress", "card_of_repo", "check_licence", "ensure", "find", "is_offline", "is_ready", "remove"]
+__all__ = [
+    "Progress",
+    "card_of_repo",
+    "check_licence",
+    "ensure",
+    "find",
+    "is_offline",
+    "is_ready",
+    "pull_name",
+    "remove",
+]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -96,7 +115,8 @@ def ensure(
     if fetched or not places or "missing" in seen:
         if is_offline(offline):
             raise _missing(card, len(card.files) - seen.count("ok"))
-        places = _fetch(card, progress, force)
+        with _reaching(card):
+            places = _fetch(card, progress, force)
     return {spot.file.part: spot.path for spot in places if spot.file.part}
 
 
@@ -112,21 +132,41 @@ def check_licence(card: Card, accepted: Sequence[str]) -> None:
 def _remedy(card: Card) -> str:
     if card.folder:
         return "copy it there again"
-    return f"fetch it again: pixwise models pull {_pull_name(card)} --force"
+    return f"fetch it again: pixwise models pull {pull_name(card)} --force"
 
 
-def _pull_name(card: Card) -> str:
+def pull_name(card: Card) -> str:
+    """How `pixwise models` is told which model is meant."""
     return f"{card.id} --task {card.task}" if card.id.startswith("hf:") else card.id
 
 
 def _missing(card: Card, count: int) -> ModelMissingError:
-    builtin = default_card(card.task, "builtin")
     got = f"{count} of {len(card.files)} files missing" if card.files else "no such repository in the cache"
-    instead = f", or use the built-in {builtin.id!r}, which needs no fetch" if builtin else ""
     return ModelMissingError(
         f"model {card.id!r} must be on this machine while offline, got {got}; "
-        f"run where there is a network: pixwise models pull {_pull_name(card)}{instead}"
+        f"run where there is a network: pixwise models pull {pull_name(card)}{_instead(card)}"
     )
+
+
+def _instead(card: Card) -> str:
+    builtin = default_card(card.task, "builtin")
+    if builtin is None:
+        return ""
+    return f", or use the built-in {builtin.id!r}, which needs no fetch (command line: --model {builtin.id})"
+
+
+@contextmanager
+def _reaching(card: Card) -> Iterator[None]:
+    """Say which model was to be fetched, and the ways around a network that is not there."""
+    try:
+        yield
+    except Unreachable as error:
+        name = pull_name(card)
+        raise FetchError(
+            f"model {card.id!r} must be fetched from {error.host}, got {error.got}; {error.advice}, or carry it: where "
+            f"there is a network `pixwise models pull {name} && pixwise models bundle {name} -o models.tar`, "
+            f"here `pixwise models import models.tar`{_instead(card)}"
+        ) from error
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -192,7 +232,8 @@ def _describe(card: Card, revision: str, offline: bool | None, force: bool) -> d
         return {"commit": commit, "licence": "", "files": [{"path": path} for path in found]}
     from pixwise import hub
 
-    told = hub.describe(card.repo, revision)
+    with _reaching(card):
+        told = hub.describe(card.repo, revision)
     facts = {
         "commit": told["sha"],
         "licence": str((told.get("cardData") or {}).get("license") or ""),
