@@ -55,3 +55,8 @@ def test_nearest_names_what_looks_alike():
 
 def test_nearest_lists_everything_when_nothing_looks_alike():
     assert nearest("zzz", ["b", "a"]) == "choose one of: a, b"
+
+
+@pytest.mark.parametrize(("word", "far"), [("colors", "allow_urls"), ("license", "files")])
+def test_nearest_does_not_offer_what_only_shares_a_few_letters(word, far):
+    assert nearest(word, [far, "top"]).startswith("choose one of: ")

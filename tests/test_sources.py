@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pixwise.errors import LimitError, OptionError, SourceError
+from pixwise.errors import OptionError, SourceError
 from pixwise.picture import Limits, Picture, limit_names
 
 
@@ -134,9 +134,9 @@ def test_closed_and_write_only_files_are_refused(path, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs an endless file")
-def test_an_endless_file_is_cut_at_the_limit():
-    with pytest.raises(LimitError, match="bytes must be at most 5,000,000"):
-        Picture.open("/dev/zero", limits=Limits(max_bytes=5_000_000))
+def test_a_device_is_refused_for_it_may_have_no_end():
+    with pytest.raises(SourceError, match="/dev/zero: expected a regular file or a pipe, got a device; check the path"):
+        Picture.open("/dev/zero")
 
 
 @pytest.mark.parametrize("value", [0, -1, 1.5, "9", True, None])

@@ -103,7 +103,7 @@ class SetupError(PixwiseError, RuntimeError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say which known names look like `word`: "; did you mean …?", or the whole list when none does."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)  # below that "colors" is offered "allow_urls"
     if close:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
     return "choose one of: " + ", ".join(names)

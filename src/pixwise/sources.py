@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import errno
 import os
+import stat
 import sys
 import urllib.parse
 from dataclasses import dataclass, fields
@@ -125,7 +126,10 @@ def _read_path(path: str, limits: Limits) -> tuple[str, bytes]:
         )
     try:
         with Path(path).open("rb") as file:
-            limits.check("max_bytes", os.fstat(file.fileno()).st_size, path)
+            status = os.fstat(file.fileno())
+            if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):  # /dev/zero has no end
+                raise SourceError(f"{_short(path)}: expected a regular file or a pipe, got a device; check the path")
+            limits.check("max_bytes", status.st_size, path)
             return path, _read_file(file, path, limits)
     except (LimitError, SourceError):
         raise
