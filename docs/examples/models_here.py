@@ -1,7 +1,7 @@
-"""Which models there are, and which would answer now without a fetch."""
+"""Which models there are, how large they are, and which would answer now without a fetch."""
 
-from pixwise import registry, store
+from pixwise import registry, shelf
 
 for card in registry.cards("detect"):
-    state = "ready" if store.is_ready(card) else "not here"
-    print(f"{card.id:16}{card.runtime:9}{card.licence:12}{card.bytes / 1e6:8.1f} MB  {state}")
+    size = f"{card.bytes / 1e6:.1f} MB" if card.bytes else "" if card.runtime == "builtin" else "unknown"
+    print(f"{card.id:16}{card.licence:12}{size:>10}  {shelf.state(card)}")  # built in, ready, not here, unverified …

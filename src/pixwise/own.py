@@ -60,6 +60,8 @@ def looks_like_path(model: str) -> bool:
 def card_of_path(model: str, task: str) -> Card:
     """The card of a folder, or of an ONNX file with a `card.toml` or configs beside it.
 
+    An empty task takes a model for any, when its card or its configs tell which.
+
     Raises:
         UnknownModelError: nothing is there.
         CardError: neither a card nor configs, no ONNX file, a needed key is missing, or a model for another task.
@@ -115,7 +117,7 @@ def _card_from_configs(
     config: Config, preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str
 ) -> Card:
     architecture = _architecture(config, id)
-    _check_task(architecture, task, id)
+    task = _task_of(architecture, task, id)
     names = _names(config, id)
     onnx = onnx or choose_onnx(files, id)
     return Card(
@@ -189,17 +191,19 @@ def _architecture(config: Config, where: str) -> str:
     return str(named[0])
 
 
-def _check_task(architecture: str, task: str, where: str) -> None:
+def _task_of(architecture: str, task: str, where: str) -> str:
+    """The task that an architecture answers: the one that is asked for, or any when that is empty."""
     answers = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "")
     if not answers and "For" not in architecture:
         answers = "classify"  # timm names the network only: "resnet50"
-    if answers != task:
-        endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if name == task) or "a card.toml"
+    if not answers or task not in ("", answers):
+        endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name)) or "a card.toml"
         what = f"one for {answers!r} ({architecture})" if answers else architecture
         raise CardError(
-            f"{where}: model must answer {task!r} ({endings}), got {what}; choose another "
+            f"{where}: model must answer {repr(task) if task else 'a task'} ({endings}), got {what}; choose another "
             + ("task or model" if answers else "model, or write a card.toml (docs/own-models.md)")
         )
+    return answers
 
 
 def _head(config: Config, task: str, architecture: str, where: str) -> str:
@@ -246,8 +250,10 @@ def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:
         table = tomllib.loads(toml.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CardError(f"{toml}: expected TOML, got {error}; mend the file") from error
+    if not (task or table.get("task")):
+        raise CardError(f'{toml}: task must be said, got none; add task = "…" to it, or --task')
     card = card_from_table({"id": toml.parent.resolve().name, "task": task, **table}, where=str(toml))
-    if card.task != task:
+    if task and card.task != task:
         raise CardError(f"{toml}: model must answer {task!r}, got one for {card.task!r}; choose another task or model")
     if not card.files:
         found = sorted(path.relative_to(toml.parent).as_posix() for path in toml.parent.glob("**/*.onnx*"))

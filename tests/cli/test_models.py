@@ -219,3 +219,45 @@ def test_a_terminal_sees_a_bar(monkeypatch, capsys):
 @pytest.mark.parametrize(("count", "text"), [(40_000, "40.0 kB"), (3_659_407, "3.7 MB"), (2e9, "2,000.0 MB")])
 def test_sizes_are_told_in_megabytes(count, text):
     assert megabytes(count) == text
+
+
+def test_rm_of_what_is_not_here_says_so(models):
+    ended = models("rm", "yunet")
+    assert (ended.code, ended.out.split(maxsplit=1)) == (0, ["yunet", "was not here\n"])
+
+
+@pytest.mark.parametrize("verb", ["where", "verify"])
+def test_a_built_in_has_no_files_and_that_is_said(models, verb):
+    assert models(verb, "hog-people") == (0, "", "pixwise: hog-people is built in, it has no files\n")
+
+
+def test_the_list_tells_which_model_answers_when(models):
+    out = models("list", "faces").out
+    assert re.search(r"^yunet +faces +by default +not here", out, re.M)
+    assert re.search(r"^haar-frontal +faces +without download +built in", out, re.M)
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A folder with a model of one's own."""
+    for name, content in VIT.items():
+        (tmp_path / "mine" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "mine" / name).write_bytes(content)
+    return "./mine"
+
+
+def test_a_folder_of_ones_own_is_shown_found_and_verified(models, mine):
+    (told,) = json.loads(models("show", mine, "--json").out)
+    assert (told["task"], told["folder"], [file["state"] for file in told["files"]]) == ("classify", "mine", ["ok"] * 2)
+    assert models("where", mine).out.split()[:2] == ["mine/model.onnx", "ok"]
+    assert models("verify", mine).code == 0
+
+
+def test_a_folder_of_ones_own_is_neither_pulled_nor_removed(models, mine):
+    told = models("pull", mine)
+    assert (told.code, "must be one that is fetched, got 'mine', a folder of its own; check it" in told.err) == (
+        2,
+        True,
+    )
+    told = models("rm", mine)
+    assert (told.code, "one in a folder of its own; delete the folder" in told.err) == (2, True)

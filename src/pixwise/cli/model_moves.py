@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from pixwise import bundles, registry, shelf, store
-from pixwise.cli.model_rows import facts_of, here_of, megabytes, named, print_json, print_table, size_of
+from pixwise.cli.model_rows import facts_of, here_of, is_here, megabytes, named, print_json, print_table, size_of
 from pixwise.errors import CardError, FetchError, LicenceError, ModelFileError, ModelMissingError, OptionError
 from pixwise.registry import Card, CardFile
 
@@ -22,6 +22,12 @@ def pull(
 ) -> int:
     """Fetch what is missing or damaged; one that cannot be fetched does not keep the others from it."""
     cards = named(ids, task, offline=offline or None, force=force) if ids else _wanted(task, all_, accept_licence)
+    for card in cards:
+        if card.folder:
+            raise CardError(
+                f"model to pull must be one that is fetched, got {card.folder!r}, a folder of its own; "
+                f"check it: pixwise models verify {card.folder}"
+            )
     rows, failed = [], []
     for card in cards:
         try:
@@ -63,10 +69,17 @@ def _wanted(task: str, all_: bool, accepted: Sequence[str]) -> list[Card]:
 
 def rm(ids: Sequence[str], task: str, json_: bool) -> int:
     """Delete models."""
-    rows = [{"id": card.id, "freed": store.remove(card)} for card in named(ids, task, offline=True)]
+    rows = []
+    for card in named(ids, task, offline=True):
+        did = "removed" if is_here(card) else "was not here"
+        rows.append({"id": card.id, "did": did, "freed": store.remove(card)})
     if json_:
         return print_json(rows)
-    return print_table((), [(row["id"], "removed", megabytes(row["freed"]) + " freed") for row in rows])
+    return print_table((), [(row["id"], row["did"], _freed(row)) for row in rows])
+
+
+def _freed(row: dict[str, Any]) -> str:
+    return f"{megabytes(row['freed'])} freed" if row["did"] == "removed" else ""
 
 
 def bundle(ids: Sequence[str], task: str, out: str, json_: bool) -> int:

@@ -5,24 +5,37 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
 
 from pixwise import registry, shelf, store
+from pixwise.cli.endings import say
 from pixwise.errors import OptionError
 from pixwise.registry import Card
 
-__all__ = ["facts_of", "here_of", "megabytes", "named", "print_json", "print_table", "size_of"]
+__all__ = [
+    "facts_of",
+    "here_of",
+    "is_here",
+    "megabytes",
+    "named",
+    "places_of",
+    "print_json",
+    "print_table",
+    "size_of",
+]
 
 
 def named(ids: Iterable[str], task: str, *, offline: bool | None = None, force: bool = False) -> list[Card]:
-    """The cards of some ids; `hf:` addresses need a task to know what the model must answer."""
+    """The cards of some ids, folders and files; `hf:` addresses need a task to know what the model must answer."""
+    from pixwise.own import card_of_path, looks_like_path
+
     found = []
     for name in ids:
         if not name.startswith("hf:"):
-            found.append(registry.card(name, task))
+            found.append(card_of_path(name, task) if looks_like_path(name) else registry.card(name, task))
         elif task:
             found.append(store.card_of_repo(name, task, offline=offline, force=force))
         else:
@@ -33,8 +46,21 @@ def named(ids: Iterable[str], task: str, *, offline: bool | None = None, force: 
 
 def here_of(task: str = "") -> list[Card]:
     """Fetched models of which anything is on this machine."""
-    cards = [card for card in registry.cards(task) if card.runtime != "builtin"]
-    return [card for card in cards if any(spot.path.exists() for spot in shelf.spots(card))]
+    return [card for card in registry.cards(task) if is_here(card)]
+
+
+def is_here(card: Card) -> bool:
+    """Any file of a model is on this machine."""
+    return card.runtime != "builtin" and any(spot.path.exists() for spot in shelf.spots(card))
+
+
+def places_of(cards: Iterable[Card]) -> Iterator[tuple[Card, shelf.Spot]]:
+    """The files of some models; that a built-in has none is told on stderr."""
+    for card in cards:
+        if card.runtime == "builtin":
+            say(f"pixwise: {card.id} is built in, it has no files")
+        else:
+            yield from ((card, spot) for spot in shelf.spots(card))
 
 
 def facts_of(card: Card) -> dict[str, Any]:

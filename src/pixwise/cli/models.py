@@ -9,10 +9,11 @@ import click
 
 from pixwise import notes, registry, shelf
 from pixwise.cli.model_moves import bundle, import_, pull, rm
-from pixwise.cli.model_rows import facts_of, here_of, megabytes, named, print_json, print_table, size_of
+from pixwise.cli.model_rows import facts_of, here_of, megabytes, named, places_of, print_json, print_table, size_of
 from pixwise.cli.options import OneOf, Verb, option
 from pixwise.errors import ModelFileError, OptionError, nearest
 from pixwise.registry import Card, CardFile
+from pixwise.store import pull_name
 
 __all__ = ["command"]
 
@@ -29,13 +30,20 @@ def _list(task: str, json_: bool) -> int:
     rows = [facts_of(card) for card in registry.cards(task)]
     if json_:
         return print_json(rows)
-    titles = ("id", "task", "default", "state", "size", "licence", "title")
+    titles = ("id", "task", "answers", "state", "size", "licence", "title")
     return print_table(titles, [_row(row) for row in rows], cut_last=True)
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
-    default = "yes" if row["default"] else ""
-    return row["id"], row["task"], default, row["state"], size_of(row), _licence(row), row["title"]
+    return row["id"], row["task"], _answers(row), row["state"], size_of(row), _licence(row), row["title"]
+
+
+def _answers(row: dict[str, Any]) -> str:
+    """When a model answers that nobody named: a task may have a default that is fetched, and one until then."""
+    if not row["default"]:
+        return ""
+    first = registry.default_card(row["task"])
+    return "by default" if first is not None and first.id == row["id"] else "without download"
 
 
 def _licence(row: dict[str, Any]) -> str:
@@ -49,13 +57,14 @@ def _show(ids: tuple[str, ...], task: str, json_: bool) -> int:
     for number, facts in enumerate(shown):
         click.echo("\n" * bool(number), nl=False)
         files = facts.pop("files")
+        unknown = "not in its card" if facts["folder"] else "pinned by the first fetch"
         print_table((), [(key, told) for key in facts if (told := _told(key, facts[key]))])
         if files:
             print_table(
                 ("file", "part", "size", "sha256", "state"),
                 [
                     (file["path"], file["part"], megabytes(file["bytes"]) if file["bytes"] else "unknown",
-                     file["sha256"] or "pinned by the first fetch", file["state"])
+                     file["sha256"] or unknown, file["state"])
                     for file in files
                 ],
             )  # fmt: skip
@@ -95,21 +104,25 @@ def _file_facts(file: CardFile, spot: shelf.Spot | None) -> dict[str, Any]:
 
 
 def _verify(ids: tuple[str, ...], task: str, json_: bool) -> int:
-    rows = []
-    for card in named(ids, task, offline=True) if ids else here_of(task):
-        for spot in shelf.spots(card) if card.files else ():
-            rows.append((card.id, spot.file.path, shelf.check(spot, thorough=True), str(spot.path)))
+    cards = named(ids, task, offline=True) if ids else here_of(task)
+    rows, bad = [], {}
+    for card, spot in places_of(cards):
+        rows.append((card.id, spot.file.path, shelf.check(spot, thorough=True), str(spot.path)))
+        if rows[-1][2] != "ok":
+            bad[card.id] = card
     if json_:
         print_json([dict(zip(("id", "file", "state", "where"), row, strict=True)) for row in rows])
     elif rows:
         print_table(("id", "file", "state"), [row[:3] for row in rows])
-    else:
+    elif not ids:
         click.echo("no fetched models on this machine")
-    bad = sorted({row[0] for row in rows if row[2] != "ok"})
     if bad:
+        own = all(card.folder for card in bad.values())
+        advice = (
+            "copy them there again" if own else f"run: pixwise models pull {' '.join(map(pull_name, bad.values()))}"
+        )
         raise ModelFileError(
-            f"files must be what their cards say, got missing or damaged ones of {', '.join(bad)}; "
-            f"run: pixwise models pull {' '.join(bad)}"
+            f"files must be what their cards say, got missing or damaged ones of {', '.join(bad)}; {advice}"
         )
     return 0
 
@@ -121,8 +134,7 @@ def _where(ids: tuple[str, ...], task: str, json_: bool) -> int:
         return print_json(folders) if json_ else print_table((), [(folders[key], told[key]) for key in folders])
     rows = [
         {"id": card.id, "file": spot.file.path, "state": shelf.check(spot), "where": str(spot.path)}
-        for card in named(ids, task, offline=True)
-        for spot in (shelf.spots(card) if card.files else ())
+        for card, spot in places_of(named(ids, task, offline=True))
     ]
     return print_json(rows) if json_ else print_table((), [(row["where"], row["state"]) for row in rows])
 
