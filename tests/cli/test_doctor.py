@@ -66,9 +66,11 @@ def test_a_model_that_is_not_here_is_a_warning_with_its_command(cli, monkeypatch
 def test_a_misspelt_variable_is_a_warning_and_a_token_is_not_shown(cli, monkeypatch):
     monkeypatch.setenv("PIXWISE_THREDS", "4")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example")
     found = findings(cli)
     assert found["Environment", "PIXWISE_THREDS"]["status"] == "warning"
     assert found["Environment", "HF_TOKEN"]["found"] == "set"
+    assert found["Environment", "HTTPS_PROXY"]["found"] == "set"
 
 
 def test_every_variable_of_ours_that_is_read_is_known():

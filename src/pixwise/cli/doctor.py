@@ -30,14 +30,16 @@ __all__ = ["Finding", "command", "examine"]
 _MODULES = {"pillow": "PIL", "opencv-python-headless": "cv2"}  # package → what is imported, where the names differ
 _EXTRAS = {"pillow-heif": "HEIC pictures: pip install 'pixwise[heic]'"}
 _USED_PROVIDERS = ("CPUExecutionProvider", "CUDAExecutionProvider")
-_LEAST_FREE = 2 * 2**30  # bytes; the default models of all tasks take about half of it
+_LEAST_FREE = 2**28  # bytes; the default models of all tasks take 56 MB
 _LEAST_MEMORY = 2**30
 _VARIABLES = (
-    "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT", "HF_TOKEN", "HF_ENDPOINT",
+    "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "HF_HUB_OFFLINE", "HF_HUB_DOWNLOAD_TIMEOUT",
+    "HF_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE",
     "NO_COLOR", "OMP_NUM_THREADS",
     "PIXWISE_HOME", "PIXWISE_THREADS", "PIXWISE_POOL_BYTES", "PIXWISE_FETCH_TIMEOUT", "PIXWISE_FONT", "PIXWISE_DEBUG",
     "PIXWISE_ASSETS", "PIXWISE_NO_SKIPS",  # of the tests
 )  # fmt: skip
+_SECRET = ("HF_TOKEN", "HTTPS_PROXY")  # a proxy's address may hold a password
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def memory(area: str) -> Iterator[Finding]:
     limit, free = _cgroup_memory(), _free_memory()
     found = f"{_size(free)} available" + (f", cgroup limit {_size(limit)}" if limit else ", no cgroup limit")
     tight = 0 < min(limit or free, free or limit) < _LEAST_MEMORY
-    advice = "reading text alone takes about 640 MB; raise the limit, or ask one task at a time" if tight else ""
+    advice = "reading text alone takes up to 600 MB; raise the limit, or ask one task at a time" if tight else ""
     yield Finding(area, "memory", "warning" if tight else "ok", found, advice)
 
 
@@ -214,10 +216,10 @@ def models(area: str) -> Iterator[Finding]:
 
 
 def environment(area: str) -> Iterator[Finding]:
-    """Variables that change what Pixwise does; a token is not shown."""
+    """Variables that change what Pixwise does; a token or a proxy's password is not shown."""
     known = [name for name in _VARIABLES if os.environ.get(name)]
     for name in known:
-        yield Finding(area, name, "ok", "set" if name == "HF_TOKEN" else os.environ[name])
+        yield Finding(area, name, "ok", "set" if name in _SECRET else os.environ[name])
     unknown = sorted(name for name in os.environ if name.startswith("PIXWISE_") and name not in _VARIABLES)
     for name in unknown:
         yield Finding(area, name, "warning", os.environ[name], "no such variable is read; check its spelling")
