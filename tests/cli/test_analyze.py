@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pixwise.session import installed_providers
+
 TASKS = "quality,codes"  # the quick ones
 
 
@@ -71,8 +73,12 @@ def test_a_bad_picture_is_told_and_the_others_are_answered(cli, pictures):
     [
         (("--tasks", "codes,qualty"), "--tasks must name known tasks, got 'qualty'; did you mean 'quality'?"),
         (("--pull", "--offline"), "--pull needs a network, got --offline or HF_HUB_OFFLINE too"),
-        (("-o", "x.csv"), "-o must end in .json, .jsonl or .txt here, got 'x.csv'; ask one task for CSV"),
-        (("--csv",), "option must be known, got '--csv'"),
+        (("-o", "x.csv"), "-o must end in .json, .jsonl or .txt here, got 'x.csv'; analyze gives"),
+        (
+            ("--csv",),
+            "form must be --json or --jsonl here, got --csv; analyze gives several kinds of answers: ask one task",
+        ),
+        (("--model", "yunet"), "--model belongs to the single tasks, got 'yunet' for analyze, which takes the best"),
     ],
 )
 def test_wrong_usage_is_code_2(cli, pictures, args, told):
@@ -97,3 +103,8 @@ def test_a_task_that_fails_is_told_and_makes_the_code_1(cli, pictures, monkeypat
     assert f"{pictures / 'a.png'}: ocr: PIXWISE_THREADS must be a positive number, got 'none'" in err
     assert "ocr       error: " in out
     assert "sharpness" in out
+
+
+def test_cuda_where_there_is_none_ends_the_run_with_code_2(cli, pictures):
+    code = cli("analyze", pictures, "--tasks", "quality", "--device", "cuda").code
+    assert code == (0 if "CUDAExecutionProvider" in installed_providers() else 2)

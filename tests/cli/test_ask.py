@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +191,36 @@ def test_odd_pictures_are_answered(cli, tmp_path):
     Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save("one.png")
     Image.fromarray(np.zeros((10, 20_000, 3), np.uint8)).save("long.png")
     assert [len(json.loads(cli(task, "one.png", "long.png", "--json").out)) for task in ("quality", "codes")] == [2, 2]
+
+
+def test_a_list_of_numbers_is_one_line_of_json(cli, pictures):
+    out = cli("quality", pictures / "a.png", "--json").out
+    rows = [line.strip() for line in out.splitlines() if '"rgb"' in line]
+    assert rows
+    assert all(re.fullmatch(r'"rgb": \[\d+, \d+, \d+\],?', row) for row in rows)
+
+
+@pytest.mark.parametrize("verb", ["quality", "analyze"])
+def test_transparent_parts_are_laid_on_the_background(cli, verb):
+    Image.new("RGBA", (40, 40)).save("clear.png")
+    only = ("--tasks", "quality") if verb == "analyze" else ()
+    black, white = (cli(verb, "clear.png", "--json", *only, *more) for more in (("--background", "#000000"), ()))
+    told = [json.loads(each.out) for each in (black, white)]
+    told = [each["results"]["quality"] if verb == "analyze" else each for each in told]
+    assert [each["colours"][0]["hex"] for each in told] == ["#000000", "#ffffff"]
+
+
+def test_a_device_that_the_model_cannot_use_is_code_2(cli, pictures):
+    told = cli("quality", pictures / "a.png", "--device", "cuda")
+    assert (told.code, told.out, "device cuda needs" in told.err) == (2, "", True)
+
+
+def test_a_card_that_does_not_fit_its_model_is_code_2(cli, pictures, own):
+    import onnx
+    from onnx import TensorProto, helper
+
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3, 9, 9]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", values[:1], values[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), own / "model.onnx")
+    told = cli("detect", pictures / "a.png", "--model", own)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)

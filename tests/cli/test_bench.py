@@ -48,6 +48,7 @@ def test_the_table_has_a_line_per_row(capsys, photo_path):
     [
         (["--model", "yunet"], "--model needs the one task that it answers, got 0 tasks"),
         (["quality", "--batches", "1,none"], "--batches must be numbers from 1 up, with commas between, got '1,none'"),
+        (["quality", "--rounds", "0"], "--rounds must be a whole number from 1 up, got '0'"),
         (["qality"], "got 'qality'; did you mean 'quality'"),
         (["quality", "--picture", "nowhere.jpg"], "nowhere.jpg: expected a picture, got no such file"),
     ],
@@ -58,3 +59,8 @@ def test_wrong_usage_is_told_in_one_line(capsys, arguments, words):
     assert words in err
     assert "Traceback" not in err
     assert out == ""
+
+
+def test_a_device_that_cannot_be_had_is_code_2(capsys):
+    code, _, err = run(capsys, "codes", "--device", "cuda", "--rounds", "1")
+    assert (code, err.startswith("pixwise: codes: device cuda needs")) == (2, True)

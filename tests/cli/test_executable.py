@@ -54,6 +54,11 @@ def test_version_and_help_load_neither_numpy_nor_pillow(executable, args):
     assert executable(args, before=watch).out.splitlines()[-1] == "[]"
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "pixwise", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pixwise ")
+
+
 def test_help_names_every_verb(executable):
     told = executable("--help").out
     for verb in (
@@ -145,16 +150,19 @@ def test_an_interrupted_run_keeps_the_file_of_what_was_done(many, tmp_path):
 def test_a_full_disk_is_one_line_and_leaves_nothing(executable, pictures, out, tmp_path):
     where = tmp_path / "full"
     done = executable("codes", pictures / "a.png", "-o", f"{where}/{out}", before=SMALL_DISK)
-    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert (done.code, done.err.count("\n")) == (2, 1)
     assert "expected to be written, got File too large; free some room" in done.err
     assert [path for path in where.rglob("*") if path.is_file()] == []
 
 
-def test_standard_output_on_a_full_disk_is_one_line(pictures):
-    command = f"{PIXWISE} quality {pictures} --jsonl > /dev/full"
+@pytest.mark.parametrize(
+    "words", ["quality a.png --jsonl", "quality a.png", "quality a.png --csv", "models list", "doctor"]
+)
+def test_standard_output_on_a_full_disk_is_one_line(pictures, words):
+    command = f"cd {pictures} && {PIXWISE} {words} > /dev/full"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     told = "pixwise: standard output: expected to be written, got No space left on device; free some room\n"
-    assert (done.returncode, done.stderr) == (1, told)
+    assert (done.returncode, done.stderr) == (2, told)
 
 
 def test_a_forbidden_file_and_folder_are_one_line_each(executable, pictures):
@@ -178,7 +186,8 @@ def test_a_read_only_folder_is_told_before_anything_runs(executable, pictures, t
     (tmp_path / "locked").mkdir(mode=0o555)
     done = executable("quality", pictures, "-o", tmp_path / "locked" / "new" / "all.csv", before=NO_CAPABILITIES)
     told = f"pixwise: {tmp_path}/locked/new: expected a folder to write to, got one that is read-only"
-    assert (done.code, done.out, done.err.startswith(told)) == (1, "", True)
+    assert (done.code, done.out, done.err.startswith(told)) == (2, "", True)
+    assert "--no-draw" not in done.err
     assert os.listdir(tmp_path / "locked") == []
 
 
@@ -192,7 +201,7 @@ def test_a_read_only_folder_is_told_before_anything_runs(executable, pictures, t
 )
 def test_a_package_that_is_not_installed_is_one_line(executable, pictures, module, args, told):
     done = executable(*args, pictures / "a.png", before=f"import sys\nsys.modules[{module!r}] = None")
-    assert (done.code, done.out, done.err.count("\n")) == (1, "", 1)
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert told in done.err
     assert "pip install" in done.err
 

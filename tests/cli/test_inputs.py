@@ -99,3 +99,8 @@ def test_only_a_picture_named_itself_is_one(pictures):
     assert not is_one([str(pictures)])
     assert not is_one([f"{pictures}/*.png"])
     assert not is_one(["a.png", "b.png"])
+
+
+def test_a_link_that_leads_nowhere_does_not_suggest_itself(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    assert error_of(str(tmp_path / "loop")).endswith("got a link to 'loop', which is not there; mend the link")

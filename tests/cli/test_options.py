@@ -106,7 +106,7 @@ def test_every_option_of_every_task_says_what_it_does(task):
 def test_every_limit_has_an_option():
     names = {option.opts[0]: option.default for option in limit_options()}
     assert names["--max-pixels"] == Limits().max_pixels
-    assert len(names) == 5
+    assert len(names) == 6  # and the background
 
 
 def test_a_choice_shows_its_words():

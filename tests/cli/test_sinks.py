@@ -85,3 +85,28 @@ def test_csv_of_a_whole_picture_is_one_line():
 def test_csv_of_a_whole_picture_without_rows_is_one_line():
     rows = list(csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Quality), Quality.empty()))))
     assert [row["hex"] for row in rows] == [""]
+
+
+def test_a_document_is_indented_but_boxes_and_points_are_one_line():
+    faces = Faces(scores=[0.5], boxes=[[0, 0, 1, 1]], landmarks=np.ones((1, 5, 2)))
+    text = written(JsonSink, faces)
+    assert json.loads(text) == faces.to_dict()
+    assert '      "box": [0.0, 0.0, 1.0, 1.0],\n' in text
+    assert text.count("[1.0, 1.0]") == 5
+    assert len(text.splitlines()) < 40
+
+
+HOSTILE = Detections(labels=("\x1b[2J\x9b2J",), label_ids=[1], scores=[0.9], boxes=[[0, 0, 4, 4]])
+
+
+def test_a_terminal_is_shown_no_control_signs_and_a_file_has_the_text_as_it_is():
+    assert "\x1b[2J\x9b2J," in written(lambda write: CsvSink(write, Detections), HOSTILE)
+    assert r"\x1b[2J\x9b2J," in written(lambda write: CsvSink(write, Detections, terminal=True), HOSTILE)
+
+
+@pytest.mark.parametrize("sink", [JsonSink, JsonListSink, LinesSink])
+def test_json_escapes_control_signs(sink):
+    text = written(sink, HOSTILE)
+    assert text.isascii()
+    assert "\x1b" not in text
+    assert r"\u001b[2J\u009b2J" in text

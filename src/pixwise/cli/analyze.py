@@ -27,6 +27,7 @@ from pixwise.cli.progress import Fetching
 from pixwise.cli.run import FAILURES, Answered, limits_of, one_line, opened, write_all
 from pixwise.cli.table import INDENT, Screen, answer_of, heading, line_of, said_of
 from pixwise.errors import PixwiseError, nearest
+from pixwise.session import choose_providers
 from pixwise.store import is_offline
 from pixwise.task import Task
 from pixwise.task_table import TASKS
@@ -39,6 +40,8 @@ def run(arguments: tuple[str, ...], options: dict[str, Any]) -> int:
     out, format, draw, pull = (options.pop(key) for key in ("out", "format", "draw", "pull"))
     options["limits"], options["tasks"] = limits_of(options), _tasks(options["tasks"])
     options["offline"] = options["offline"] or None
+    if options["device"] == "cuda":
+        choose_providers("cuda")  # once and now, not for each picture
     if pull and is_offline(options["offline"]):
         raise click.UsageError("--pull needs a network, got --offline or HF_HUB_OFFLINE too; leave one of the two out")
     inputs = expand(arguments, allow_urls=options["allow_urls"])
@@ -60,6 +63,14 @@ def _tasks(asked: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def _refuse_model(context: click.Context, param: click.Parameter, given: str | None) -> None:
+    if given is not None:
+        raise click.UsageError(
+            f"--model belongs to the single tasks, got {given!r} for analyze, which takes the best models that are on "
+            f"this machine; ask one task: pixwise detect INPUT --model {given}"
+        )
+
+
 def _pull(options: dict[str, Any]) -> int:
     """Fetch the default models of the tasks; one that cannot be fetched is told, and the rest goes on without it."""
     failed, fetching = 0, Fetching()
@@ -77,9 +88,9 @@ def _pull(options: dict[str, Any]) -> int:
 
 
 def _answers(inputs: Sequence[Input], options: dict[str, Any]) -> Iterator[Answered]:
-    limits, allow_urls = options["limits"], options.pop("allow_urls")
+    limits, allow_urls, background = options["limits"], options.pop("allow_urls"), options.pop("background")
     for given in inputs:
-        picture = given.error or opened(given, limits, allow_urls)
+        picture = given.error or opened(given, limits, allow_urls, background)
         if isinstance(picture, Exception):
             yield Answered(given, picture)
             continue
@@ -129,6 +140,7 @@ def _command() -> click.Command:
             ),
             *output_options(csv=False, draws=True),
             *model_options(model=False),
+            option("Help", "--model", hidden=True, expose_value=False, callback=_refuse_model, help="Not here."),
             *task_options(Task, ("exact",), "Pictures"),
             *limit_options(),
         ],

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pixwise.cli.options import OneOf, Verb, model_options, option
+from pixwise.cli.endings import code_of
+from pixwise.cli.options import Number, OneOf, Verb, model_options, option
 from pixwise.errors import OptionError, PixwiseError
 from pixwise.task_table import TASKS, task_class
 
@@ -91,7 +92,7 @@ def run(tasks: tuple[str, ...], pictures: tuple[str, ...], rounds: int, batches:
                         if not json_:
                             _print(row, first=len(rows) == 1)
         except PixwiseError as error:
-            failed = 1
+            failed = max(failed, code_of(error))
             click.echo(f"pixwise: {name}: {error}", err=True)
     if json_:
         click.echo(json.dumps({"schema": "pixwise/bench/1", "rows": rows}, indent=2))
@@ -153,7 +154,13 @@ command = Verb(
             "What", "--picture", "pictures", multiple=True, metavar="FILE", help="Measure on this picture; repeatable."
         ),
         option(
-            "What", "--rounds", type=click.IntRange(1), default=10, show_default=True, help="Calls that are counted."
+            "What",
+            "--rounds",
+            type=Number(int, least=1),
+            metavar="N",
+            default=10,
+            show_default=True,
+            help="Calls that are counted.",
         ),
         option("What", "--batches", default="1,8", show_default=True, help="Pictures per call, with commas between."),
         option("Output", "--json", "json_", is_flag=True, help="One JSON document."),

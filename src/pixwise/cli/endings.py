@@ -1,8 +1,9 @@
 """How a run of the command ends: every error becomes one line on stderr and an exit code.
 
     0  all well
-    1  an input failed, or something else went wrong
-    2  wrong usage: a verb, an option, a model's name or its card
+    1  an input failed, or there is a fault in Pixwise
+    2  nothing can be done as asked: a verb, an option, a model's name, a card that does not fit its model,
+       a device or a package that this machine lacks, an output that cannot be written
     3  the model is not there, damaged, or could not be fetched
     130, 143  interrupted, told to stop
     141  whoever read our output has gone (`| head`)
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import signal
 import sys
@@ -30,21 +32,28 @@ from pixwise.errors import (
     ModelFileError,
     ModelMissingError,
     OptionError,
+    OutputError,
     PixwiseError,
+    SetupError,
+    ShapeError,
     UnknownModelError,
 )
 
-__all__ = ["ending", "prepare_process", "say"]
+__all__ = ["FULL", "code_of", "ending", "prepare_process", "say"]
 
 _CODES: dict[type[PixwiseError], int] = {
     OptionError: 2,
     UnknownModelError: 2,
     CardError: 2,
+    ShapeError: 2,  # of a model that takes or gives other arrays than its card says
+    SetupError: 2,
+    OutputError: 2,
     ModelMissingError: 3,
     ModelFileError: 3,
     FetchError: 3,
     LicenceError: 3,
 }
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what we may have of it
 
 
 def prepare_process() -> None:
@@ -89,20 +98,28 @@ def _told(error: BaseException) -> tuple[str, int]:
         return _usage(error), 2
     text = " ".join(str(error).split())
     if isinstance(error, PixwiseError):
-        return f"pixwise: {text}", next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
+        return f"pixwise: {text}", code_of(error)
     if isinstance(error, OSError):
-        place = f" for {error.filename}" if error.filename else ""
-        return (
-            f"pixwise: expected the system to go along, got {error.strerror or text}{place}; check disk and rights",
-            1,
-        )
+        return f"pixwise: {_told_of_system(error, text)}", 2
     if isinstance(error, MemoryError):
-        return "pixwise: expected enough memory, got none; pass fewer or smaller pictures, or --batch 1", 1
+        return "pixwise: expected enough memory, got none; pass fewer or smaller pictures, or --batch 1", 2
     return (
         f"pixwise: internal error, got {type(error).__name__}: {text}; this is a fault of Pixwise, please report it "
         "(PIXWISE_DEBUG=1 shows the traceback)",
         1,
     )
+
+
+def _told_of_system(error: OSError, text: str) -> str:
+    if error.errno in FULL and not error.filename:  # what is printed has no name
+        return f"standard output: expected to be written, got {error.strerror}; free some room"
+    place = f" for {error.filename}" if error.filename else ""
+    return f"expected the system to go along, got {error.strerror or text}{place}; check disk and rights"
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code of an error that ends a run."""
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)), 1)
 
 
 def _usage(error: click.ClickException) -> str:

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path, PurePath
 
 import click
 
+from pixwise.cli.endings import FULL
 from pixwise.cli.inputs import DRAWN, Input
 from pixwise.errors import OutputError
 
@@ -67,13 +67,18 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
         click.UsageError: the options contradict each other, or an input would be overwritten.
         OutputError: a folder cannot be written to.
     """
+    why = "analyze gives several kinds of answers: ask one task for CSV"
+    if format == "csv" and not csv:
+        raise click.UsageError(f"form must be --json or --jsonl here, got --csv; {why}")
     made = _plan(inputs, out, format, draw)
     if made.format == "csv" and not csv:
-        raise click.UsageError(f"-o must end in .json, .jsonl or .txt here, got {out!r}; ask one task for CSV")
-    targets = [*([made.data] if made.data else []), *made.documents, *made.drawn]
-    _check_no_input(targets, inputs)
-    for folder in {target.parent for target in targets}:
+        raise click.UsageError(f"-o must end in .json, .jsonl or .txt here, got {out!r}; {why}")
+    data = [*([made.data] if made.data else []), *made.documents]
+    _check_no_input([*data, *made.drawn], inputs)
+    for folder in {target.parent for target in data}:
         _check_writable(folder)
+    for folder in {target.parent for target in made.drawn}:
+        _check_writable(folder, ", or --no-draw")
     return made
 
 
@@ -142,8 +147,8 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _check_writable(folder: Path) -> None:
-    """The folder, or the nearest one above it that is there, takes new files."""
+def _check_writable(folder: Path, instead: str = "") -> None:
+    """The folder, or the nearest one above it that is there, takes new files; `instead` is advised where not."""
     there = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
     if not there.is_dir():
         raise OutputError(
@@ -151,7 +156,7 @@ def _check_writable(folder: Path) -> None:
         )
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(
-            f"{folder}: expected a folder to write to, got one that is read-only; choose another with -o, or --no-draw"
+            f"{folder}: expected a folder to write to, got one that is read-only; choose another with -o{instead}"
         )
 
 
@@ -222,7 +227,5 @@ def _said(path: Path | None) -> Iterator[None]:
         raise
     except OSError as error:
         where = "standard output" if path is None else str(path)
-        advice = (
-            "free some room" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "choose another place"
-        )
+        advice = "free some room" if error.errno in FULL else "choose another place"
         raise OutputError(f"{where}: expected to be written, got {error.strerror or error}; {advice}") from error

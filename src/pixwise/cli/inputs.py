@@ -144,6 +144,11 @@ def _folder(folder: str) -> Iterator[Input]:
 def _file(path: str) -> Input:
     """A file; a missing or unreadable one is known now, before a model is loaded for it."""
     name = PurePath(path).name
+    if os.path.islink(path) and not os.path.exists(path):
+        wrong = SourceError(
+            f"{path}: expected a picture, got a link to {os.readlink(path)!r}, which is not there; mend the link"
+        )
+        return Input(path, name, wrong)
     if not os.path.exists(path):
         near = _near(path)
         hint = f"did you mean {near!r}?" if near else "check the path"

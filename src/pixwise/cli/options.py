@@ -29,7 +29,7 @@ INPUT_ROWS: Rows = [
 CODE_ROWS: Rows = [
     ("0", "All well."),
     ("1", "An input failed; the others were answered."),
-    ("2", "Wrong usage."),
+    ("2", "Nothing was done: wrong usage, or this machine cannot do it."),
     ("3", "The model is not on this machine, or is damaged."),
     ("130", "Interrupted; what was done is written."),
 ]
@@ -37,10 +37,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 class Number(click.ParamType):
-    """A count from 0 up (int), or any number (float); what is none is told in our form."""
+    """A count from `least` up (int), or any number (float); what is none is told in our form."""
 
-    def __init__(self, kind: type[int] | type[float]):
-        self.kind = kind
+    def __init__(self, kind: type[int] | type[float], least: int = 0):
+        self.kind, self.least = kind, least
         self.name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
@@ -48,10 +48,23 @@ class Number(click.ParamType):
             number = self.kind(value)
         except ValueError:
             number = None
-        if number is None or (self.kind is int and number < 0):
-            what = "a whole number from 0 up" if self.kind is int else "a number"
+        if number is None or (self.kind is int and number < self.least):
+            what = f"a whole number from {self.least} up" if self.kind is int else "a number"
             raise click.UsageError(f"{_flag(param)} must be {what}, got {value!r}", ctx)
         return number
+
+
+class Colour(click.ParamType):
+    """`#rrggbb` as three numbers from 0 to 255."""
+
+    name = "colour"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if not isinstance(value, str):  # click may hand in what was converted before
+            return value
+        if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise click.UsageError(f"{_flag(param)} must be a colour like '#000000', got {value!r}", ctx)
+        return tuple(bytes.fromhex(value[1:]))
 
 
 class OneOf(click.ParamType):
@@ -98,6 +111,14 @@ class Verb(click.Command):
         super().__init__(*args, **settings)
         self._more = more
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Also refuse two forms of output at once, of which the last would win."""
+        given = self.make_parser(ctx).parse_args(args=list(args))[2]
+        forms = list(dict.fromkeys(param.opts[0] for param in given if param.name == "format"))
+        if len(forms) > 1 and not ctx.resilient_parsing:
+            raise click.UsageError(f"form must be one, got {' and '.join(forms)}; leave all but one out", ctx)
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         more = self._more() if self._more else {}
         sections: dict[str, Rows] = {name: more.pop(name) for name in ("INPUT",) if name in more}
@@ -122,12 +143,15 @@ def output_options(*, csv: bool = True, draws: bool = False) -> list[click.Param
         "jsonl": "A JSON document per input, each on one line.",
         "csv": "A line per finding.",
     }
-    told = told if csv else {name: text for name, text in told.items() if name != "csv"}
+    hidden = () if csv else ("csv",)  # taken all the same, so that `plan_output` can say why not
     out = "File for the data (.json .jsonl .csv .txt), file for the drawn picture (.png .jpg …), or folder for many."
     drawn = "Save the drawn picture in the current folder or beside OUT."
     return [
         option("Output", "-o", "--out", metavar="OUT", default="", help=out),
-        *(option("Output", f"--{name}", "format", flag_value=name, default="", help=told[name]) for name in told),
+        *(
+            option("Output", f"--{name}", "format", flag_value=name, default="", help=told[name], hidden=name in hidden)
+            for name in told
+        ),
         option(
             "Output", "--draw/--no-draw", default=None, help=drawn + ("  [default: for one picture]" if draws else "")
         ),
@@ -156,6 +180,15 @@ def limit_options() -> list[click.Parameter]:
     section = "Pictures"
     return [
         option(section, "--allow-urls", is_flag=True, help="Take http and https addresses as INPUT."),
+        option(
+            section,
+            "--background",
+            type=Colour(),
+            metavar="#RRGGBB",
+            default="#ffffff",
+            show_default=True,
+            help="Colour that transparent parts of a picture are laid on.",
+        ),
         *(
             option(
                 section,

@@ -8,16 +8,17 @@ from __future__ import annotations
 import contextlib
 import io
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pixwise.cli.endings import say
+from pixwise.cli.endings import code_of, say
 from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput, WholeFile
 from pixwise.cli.inputs import Input
 from pixwise.cli.progress import Progress
 from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
-from pixwise.errors import PixwiseError
+from pixwise.errors import CardError, PixwiseError, ShapeError
 from pixwise.picture import Limits, Picture
 from pixwise.sources import limit_names
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Answered", "answered", "limits_of", "one_line", "write_all"]
 
 FAILURES = (PixwiseError, OSError, MemoryError)  # what one picture may do without ending the run
+_MISFITS = (CardError, ShapeError)  # of a picture from a file: the card does not fit its model, whatever the picture
 
 
 class Answered(NamedTuple):
@@ -58,7 +60,7 @@ def answered(task: Task, inputs: Sequence[Input], *, keep: bool) -> Iterator[Ans
                 continue
             source: Any = given.source
             if keep:
-                source = opened(given, task.limits, task.allow_urls)
+                source = opened(given, task.limits, task.allow_urls, task.background)
             waiting.append(Answered(given, source if isinstance(source, Exception) else None, source if keep else None))
             if not isinstance(source, Exception):
                 yield source
@@ -70,10 +72,10 @@ def answered(task: Task, inputs: Sequence[Input], *, keep: bool) -> Iterator[Ans
     yield from waiting
 
 
-def opened(given: Input, limits: Limits, allow_urls: bool) -> Picture | Exception:
+def opened(given: Input, limits: Limits, allow_urls: bool, background: tuple[int, int, int]) -> Picture | Exception:
     """The picture of an input, or why there is none."""
     try:
-        return Picture.open(given.source, limits=limits, allow_urls=allow_urls)
+        return Picture.open(given.source, limits=limits, allow_urls=allow_urls, background=background)
     except FAILURES as error:
         return error
 
@@ -98,12 +100,12 @@ def write_all(
         kind: of answer, for the header of a CSV.
 
     Returns:
-        Exit code: 0, or 1 when an input failed.
+        Exit code: 0; 1 when an input failed; 2 when it did for a model that its card does not fit.
 
     Raises:
         KeyboardInterrupt, SystemExit: again, after what was done was written.
     """
-    progress, failed = Progress(total), 0
+    progress, code = Progress(total), 0
     stopped: BaseException | None = None
     with contextlib.ExitStack() as stack:
         out = stack.enter_context(WholeFile(plan.data) if plan.data else StandardOutput())
@@ -111,7 +113,7 @@ def write_all(
         try:
             for index, item in enumerate(progress.over(items)):
                 for line in about(item):
-                    failed += 1
+                    code = max(code, code_of(item.answer) if isinstance(item.answer, _MISFITS) else 1)
                     say(f"pixwise: {line}")
                 _write_one(index, item, plan, sink)
         except (KeyboardInterrupt, SystemExit) as error:  # Ctrl-C, SIGTERM
@@ -121,7 +123,7 @@ def write_all(
             sink.close()
     if stopped:
         raise stopped
-    return 1 if failed else 0
+    return code
 
 
 def _write_one(index: int, item: Answered, plan: Plan, sink: Sink) -> None:
@@ -194,7 +196,7 @@ def sink_of(
         "table": lambda: TableSink(write, render),
         "json": lambda: JsonSink(write) if one else JsonListSink(write),
         "jsonl": lambda: LinesSink(write),
-        "csv": lambda: CsvSink(write, kind),
+        "csv": lambda: CsvSink(write, kind, terminal=plan.data is None and sys.stdout.isatty()),
     }
     return forms[plan.format]()
 

@@ -30,6 +30,7 @@ __all__ = [
 
 Answer = Any  # Result | Analysis: has to_dict()
 Write = Callable[[str], None]
+_STEERING = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 class Sink(Protocol):
@@ -77,10 +78,10 @@ class JsonSink:
         self._write = write
 
     def add(self, answer: Answer, drawn: str) -> None:
-        self._write(_json(answer.to_dict(), indent=2) + "\n")
+        self._write(_pretty(answer.to_dict()) + "\n")
 
     def fail(self, source: str, error: Exception) -> None:
-        self._write(_json(error_document(source, error), indent=2) + "\n")
+        self._write(_pretty(error_document(source, error)) + "\n")
 
     def close(self) -> None:
         pass
@@ -123,14 +124,25 @@ class LinesSink:
 
 
 class CsvSink:
-    """A line per row of every answer; a line per picture where the answer is about the whole picture."""
+    """A line per row of every answer; a line per picture where the answer is about the whole picture.
 
-    def __init__(self, write: Write, kind: type[Result]):
-        self._write = write
+    Args:
+        write: where the text goes.
+        kind: of answer.
+        terminal: text is shown without what would steer a terminal; a file or a pipe gets it as it is.
+    """
+
+    def __init__(self, write: Write, kind: type[Result], *, terminal: bool = False):
+        self._write, self._terminal = write, terminal
         write(_csv([csv_header(kind)]))
 
     def add(self, answer: Answer, drawn: str) -> None:
-        self._write(_csv(csv_rows(answer)))
+        rows = csv_rows(answer)
+        if self._terminal:
+            from pixwise.cli.table import clean
+
+            rows = [[clean(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+        self._write(_csv(rows))
 
     def fail(self, source: str, error: Exception) -> None:
         pass  # stderr has it
@@ -191,8 +203,22 @@ def _flat(cell: Any) -> list[Any]:
     ]
 
 
-def _json(document: Any, indent: int | None = None) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=indent, allow_nan=False)
+def _pretty(thing: Any, before: str = "") -> str:
+    """Indented JSON, but a box, the points of a quad or any other list without objects is one line."""
+    inner = before + "  "
+    if isinstance(thing, dict) and thing:
+        rows = [f"{_json(key)}: {_pretty(value, inner)}" for key, value in thing.items()]
+    elif isinstance(thing, list | tuple) and any(isinstance(each, dict) for each in thing):
+        rows = [_pretty(each, inner) for each in thing]
+    else:
+        return _json(thing)
+    first, last = "{}" if isinstance(thing, dict) else "[]"
+    return first + ",".join(f"\n{inner}{row}" for row in rows) + f"\n{before}{last}"
+
+
+def _json(document: Any) -> str:
+    """One line; what would steer a terminal is escaped: ESC by `dumps`, 7f to 9f here."""
+    return json.dumps(document, ensure_ascii=False, allow_nan=False).translate(_STEERING)
 
 
 def _csv(rows: Iterable[Iterable[Any]]) -> str:
