@@ -22,7 +22,7 @@ from pixwise.results import Classes, Codes, Detections, Faces, Quality, Result, 
 
 __all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
 
-_PAPER, _INK = (255, 251, 235), PALETTE[8]
+_INK = PALETTE[32]  # dark enough for white letters: on paper its white halo is not seen, on dark ground it is
 _LANDMARKS = (PALETTE[0], PALETTE[4], PALETTE[14], PALETTE[8], PALETTE[10])  # right eye, left eye, nose, mouth corners
 
 
@@ -74,22 +74,22 @@ def _(result: Faces, canvas: Canvas) -> None:
         for point, shade in zip(row.landmarks, _LANDMARKS, strict=True):
             canvas.dot(point, shade, most_px=(row.box[2] - row.box[0]) / 14)
     for row in result:
-        canvas.label(f"{row.score:.2f}", row.box, colour)
+        canvas.label(f"face {row.score:.2f}", row.box, colour)
 
 
 @draw_into.register
 def _(result: TextLines, canvas: Canvas) -> None:
     for row in result:
-        canvas.text_over(row.text, row.quad, _PAPER)
-    for row in result:
         canvas.polygon(row.quad, _INK, thin=True)
+    for row in sorted(result, key=lambda row: -row.score):  # the surest chooses first
+        canvas.caption(row.text, row.quad, _INK)
 
 
 @draw_into.register
 def _(result: Codes, canvas: Canvas) -> None:
     for row in result:
         canvas.polygon(row.quad, colour_of(row.kind))
-        canvas.label(f"{row.kind} {row.text}", row.box, colour_of(row.kind))
+        canvas.label(f"{row.kind} {row.text}", row.box, colour_of(row.kind), beside=True)
 
 
 @draw_into.register

@@ -1,14 +1,14 @@
 """A picture and a pen whose width and letters grow with it, so that drawings read at 200 px and at 6 000 px.
 
-Shapes are drawn at once; labels and legends are kept until `finish`, which finds places for all of them. Every line has
-a thin halo of the opposite lightness, every letter stands on a plate: both read on any background.
+Shapes are drawn at once; labels, captions and legends are kept until `finish`, which finds places for all of them.
+Every line has a thin halo of the opposite lightness, every letter stands on a plate: both read on any background.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from pixwise.draw.fonts import font_for
 from pixwise.draw.palette import BLACK, WHITE, Colour, on
-from pixwise.draw.placing import Box, place_label, place_legend
+from pixwise.draw.placing import Box, Place, detail_of, place_label, place_legend
 
 __all__ = ["Canvas", "LegendRow"]
 
@@ -24,8 +24,9 @@ _SHIFT = 4  # OpenCV draws at 1/16 px
 _SMALLEST_PX = 7  # letters below this cannot be read
 _CROWDED_PX = 10  # labels of a crowd are not made smaller than this
 _MOST_COVERED = 0.35  # share of the picture that labels may cover before they are made smaller
-_MOST_HIDDEN = 0.1  # share of a label that others may hide
-_MOST_SQUEEZE = 1.6  # how far letters may be stretched or squeezed to fill a quad
+_MOST_HIDDEN = 0.1  # share of a label that may lie on what must be seen
+_OF_A_LINE = 0.45  # letters of a caption to the height of the line that was read: seen to be no part of the picture
+_AIR = 0.15  # share of a line's height above and below its letters
 
 
 def _tame(numbers: npt.ArrayLike) -> np.ndarray:
@@ -42,17 +43,9 @@ def _area(box: Box) -> int:
     return max(0, box[2] - box[0]) * max(0, box[3] - box[1])
 
 
-def _warp_into(pixels: np.ndarray, patch: np.ndarray, quad_xy: np.ndarray) -> None:
-    """Lay a patch over a quad of some pixels, smooth at its border; a little of the picture shows through."""
-    import cv2
-
-    high, wide = patch.shape[:2]
-    source = np.float32([[0, 0], [wide, 0], [wide, high], [0, high]]) - 0.5
-    turn, size_wh = cv2.getPerspectiveTransform(source, np.float32(quad_xy - 0.5)), pixels.shape[1::-1]
-    turned = cv2.warpPerspective(patch, turn, size_wh, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpPerspective(np.full((high, wide), 255, np.uint8), turn, size_wh, flags=cv2.INTER_LINEAR)
-    share = inside[..., None] * np.float32(0.92 / 255)
-    pixels[:] = np.round(pixels + (turned - pixels.astype(np.float32)) * share)
+def _holds(outer: Box, inner: Box, slack: int) -> bool:
+    low = outer[0] - slack <= inner[0] and outer[1] - slack <= inner[1]
+    return low and inner[2] <= outer[2] + slack and inner[3] <= outer[3] + slack
 
 
 @dataclass(frozen=True)
@@ -62,6 +55,42 @@ class LegendRow:
     text: str = ""
     colour: Colour | None = None
     strip: tuple[tuple[Colour, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A text that waits for its place.
+
+    Attributes:
+        beside: its box is there to be read, so it keeps off it.
+        stays: it must touch its box; elsewhere it would seem to be another line's.
+    """
+
+    text: str
+    box: Box
+    colour: Colour
+    beside: bool = False
+    stays: bool = False
+
+
+@dataclass(frozen=True)
+class _Plate:
+    """A label that has found its place."""
+
+    label: _Label
+    text: str
+    place: Place
+    px: int
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A legend's rows, set column by column."""
+
+    rows: Sequence[LegendRow]
+    px: int
+    down: int
+    size_wh: tuple[int, int]
 
 
 class Canvas:
@@ -82,9 +111,11 @@ class Canvas:
         self.line_px = max(1, round(self.letter_px / 9))
         self.halo_px = max(1, round(self.line_px / 4))
         self._pen = ImageDraw.Draw(image)
-        self._labels: list[tuple[str, Sequence[float], Colour]] = []
+        self._detail = detail_of(image)  # of the picture itself: before anything is drawn
+        self._labels: list[_Label] = []
+        self._captions: list[tuple[_Label, float]] = []  # with the heights of their lines
         self._legend: list[LegendRow] = []
-        self._texts: list[Box] = []  # where texts lie that labels should not cover
+        self._read: list[Box] = []  # where texts and codes lie, which nothing should cover
         self._shapes: list[Box] = []
 
     @property
@@ -115,12 +146,11 @@ class Canvas:
         import cv2
 
         points_xy = _tame(points_xy)
-        lines = ((on(colour), self.line_px + 2 * self.halo_px), (colour, self.line_px))
-        lines = ((colour, max(1, self.line_px // 2)),) if thin else lines
+        line = max(1, self.line_px // 2) if thin else self.line_px
 
         def paint(pixels: np.ndarray, corner: np.ndarray) -> None:
             fixed = np.round((points_xy - corner - 0.5) * 2**_SHIFT).astype(np.int32)[None]
-            for shade, thick in lines:
+            for shade, thick in ((on(colour), line + 2 * self.halo_px), (colour, line)):
                 cv2.polylines(pixels, fixed, True, shade, thick, cv2.LINE_AA, _SHIFT)
 
         self._shapes.append(_around(points_xy))
@@ -153,85 +183,122 @@ class Canvas:
 
     # -- texts -----------------------------------------------------------------------------------------------------
 
-    def label(self, text: str, box_xyxy: Sequence[float], colour: Colour) -> None:
-        """A plate with a text, beside a box; earlier ones choose first."""
-        x1, y1, x2, y2 = _tame(box_xyxy).tolist()
+    def label(self, text: str, box_xyxy: Sequence[float], colour: Colour, *, beside: bool = False) -> None:
+        """A plate with a text, at a box; earlier ones choose first.
+
+        Args:
+            text: one line.
+            box_xyxy: what is labelled.
+            colour: of the plate.
+            beside: the box is there to be read: no plate covers it where there is room elsewhere.
+        """
+        x1, y1, x2, y2 = (round(edge) for edge in _tame(box_xyxy).tolist())
         out = self.line_px // 2 + self.halo_px  # flush with the outline's outer edge
-        self._labels.append(
-            (text, (round(x1) - out, round(y1) - out + 1, round(x2) + out, round(y2) + out - 1), colour)
-        )
+        self._labels.append(_Label(text, (x1 - out, y1 - out + 1, x2 + out, y2 + out - 1), colour, beside))
+        if beside:
+            self._read.append((x1, y1, x2, y2))
 
-    def legend(self, rows: Sequence[LegendRow]) -> None:
-        """Lines on the plate in the corner; all legends of a picture share it."""
-        self._legend += rows
-
-    def text_over(self, text: str, quad_xy: np.ndarray, plate: Colour) -> None:
-        """A text over the quad where it was read, stretched to it, turned as it is but never upside down.
+    def caption(self, text: str, quad_xy: np.ndarray, colour: Colour) -> None:
+        """What was read in a quad, on a small plate beside it; left out where it would cover what else was read.
 
         Args:
             text: one line.
             quad_xy: (4, 2) corners, clockwise from the text's top left.
-            plate: colour behind the letters. Where the letters would be too small to read, a label beside it is made.
+            colour: of the plate.
         """
         quad_xy = _tame(quad_xy)
-        if quad_xy[1, 0] - quad_xy[0, 0] < -1e-3 * abs(quad_xy[1, 1] - quad_xy[0, 1]):  # leftwards: turn it round
-            quad_xy = quad_xy[[2, 3, 0, 1]]
-        wide, high = (float(np.linalg.norm(quad_xy[end] - quad_xy[0])) for end in (1, 3))
-        font, shown = font_for(text, 32)
-        natural = font.getlength(shown) / 32  # width of the text per pixel of height
-        px = int(min(0.8 * high, _MOST_SQUEEZE * wide / max(natural, 0.1)))
-        if px < _SMALLEST_PX or max(wide, high) > 2 * max(self.size_hw):
-            self.label(text, _around(quad_xy), plate)
-            return
-        stretched = max(px * natural * 1.04, wide / _MOST_SQUEEZE)
-        patch = Image.new("RGB", (max(1, round(stretched)), max(1, round(high))), plate)
-        font, shown = font_for(text, px)
-        ImageDraw.Draw(patch).text((patch.width / 2, patch.height / 2), shown, fill=on(plate), font=font, anchor="mm")
-        self._texts.append(_around(quad_xy))
-        self._paint(quad_xy, 1, lambda pixels, corner: _warp_into(pixels, np.asarray(patch), quad_xy - corner))
+        high = min(float(np.linalg.norm(quad_xy[end] - quad_xy[0])) for end in (1, 3))
+        x1, y1, x2, y2 = _around(quad_xy)
+        out, air = self.halo_px, min(round(_AIR * high), (y2 - y1) // 2)
+        label = _Label(text, (x1 - out, y1 - out, x2 + out, y2 + out), colour, beside=True, stays=True)
+        self._captions.append((label, high))
+        self._read.append((x1, y1 + air, x2, y2 - air))
+
+    def legend(self, rows: Sequence[LegendRow]) -> None:
+        """Lines on the plate at the border; all legends of a picture share it."""
+        self._legend += rows
 
     def finish(self) -> Image.Image:
         """Place and draw what was kept; the image comes back."""
         taken: list[Box] = []
         self._draw_legend(taken)
         px = self._label_px()
-        plates = [self._placed(*label, px, taken) for label in self._labels]
+        plates = [plate for label in self._labels if (plate := self._placed_label(label, px, taken))]
+        plates += self._placed_captions(taken)
+        for plate in plates:
+            self._draw_leader(plate)
         for plate in reversed(plates):  # the first on top
-            if plate is not None:
-                self._draw_plate(*plate, px)
-        self._labels, self._legend = [], []
+            self._draw_plate(plate)
+        self._labels, self._captions, self._legend = [], [], []
         return self.image
 
     def _label_px(self) -> int:
         """Size of the letters: smaller where there are so many labels that they would cover the picture."""
-        area = sum(math.prod(self._plate_wh(text, self.letter_px)) for text, _, _ in self._labels)
+        area = sum(math.prod(self._plate_wh(label.text, self.letter_px)) for label in self._labels)
         room = _MOST_COVERED * self.image.width * self.image.height
         crowded = round(self.letter_px * math.sqrt(room / max(area, room)))
         return max(crowded, min(self.letter_px, _CROWDED_PX))
 
-    def _placed(
-        self, text: str, box: Sequence[float], colour: Colour, px: int, taken: list[Box]
-    ) -> tuple[str, Box, Colour] | None:
-        """A label's place; None where there is no room: its box keeps its colour."""
-        text = self._shortened(text, px, self.image.width - 2 * self._pad(px))
+    def _placed_captions(self, taken: Sequence[Box]) -> list[_Plate]:
+        """Captions of one size: the largest at which all find room, else that at which most do."""
+        least = min(self.letter_px, max(_CROWDED_PX, round(0.55 * self.letter_px)))
+        usual = float(np.median([high for _, high in self._captions])) if self._captions else 0.0
+        most = max(least, min(self.letter_px, round(_OF_A_LINE * usual)))
+        best: list[_Plate] = []
+        for px in dict.fromkeys((most, (most + least) // 2, least)):
+            tried = list(taken)
+            plates = [plate for label, _ in self._captions if (plate := self._placed(label, px, tried))]
+            best = max(best, plates, key=len)
+            if len(best) == len(self._captions):
+                break
+        return best
+
+    def _placed_label(self, label: _Label, px: int, taken: list[Box]) -> _Plate | None:
+        """Beside what is read, or on it where there is no other room."""
+        plate = self._placed(label, px, taken)
+        if plate is None and label.beside:
+            return self._placed(replace(label, beside=False), px, taken)
+        return plate
+
+    def _placed(self, label: _Label, px: int, taken: list[Box]) -> _Plate | None:
+        """A label in its place; None where there is no room: its box keeps its colour."""
+        text = self._shortened(label.text, px, self.image.width - 2 * self._pad(px))
         size_wh = self._plate_wh(text, px)
         if not text or size_wh[0] > self.image.width or size_wh[1] > self.image.height:
             return None
-        small = [shape for shape in self._shapes if _area(shape) < 2 * math.prod(size_wh)]  # a label would hide them
-        place, covered = place_label(size_wh, box, self.size_hw, taken, [*self._texts, *small])
-        if covered > _MOST_HIDDEN * math.prod(size_wh):
+        area, slack = math.prod(size_wh), self.line_px + self.halo_px
+        small = [shape for shape in self._shapes if _area(shape) < 2 * area]  # a label would hide them
+        others = [shape for shape in self._shapes if not _holds(shape, label.box, slack)]
+        others = [(0, 0, *self.image.size)] if label.stays else [] if label.beside else others
+        seen, busy = ([*taken, *self._read], small) if label.beside else (taken, [*self._read, *small])
+        detail = self._detail if label.beside else None
+        place = place_label(size_wh, label.box, self.size_hw, seen, busy, others, detail)
+        if place.hidden > (0 if label.stays else _MOST_HIDDEN * area):
             return None
-        taken.append(place)
-        return text, place, colour
+        taken.append(place.box)
+        return _Plate(label, text, place, px)
 
     def _plate_wh(self, text: str, px: int) -> tuple[int, int]:
         font, shown = font_for(text, px)
         return math.ceil(font.getlength(shown)) + 2 * self._pad(px), self._row_px(px)
 
-    def _draw_plate(self, text: str, place: Box, colour: Colour, px: int) -> None:
-        x1, y1, x2, y2 = place
+    def _draw_leader(self, plate: _Plate) -> None:
+        """A thin line from a label that had to move away to its box."""
+        if plate.place.gap_px <= 1:
+            return
+        (x1, y1, x2, y2), (left, top, right, bottom) = plate.label.box, plate.place.box
+        end = np.clip(((left + right) / 2, (top + bottom) / 2), (x1, y1), (x2, y2))
+        end = np.clip(end, 0, np.array(self.image.size) - 1)
+        start = np.clip(end, (left, top), (right, bottom))
+        line, colour = [*start.tolist(), *end.tolist()], plate.label.colour
+        self._pen.line(line, fill=on(colour), width=max(1, self.line_px // 2) + 2 * self.halo_px)
+        self._pen.line(line, fill=colour, width=max(1, self.line_px // 2))
+
+    def _draw_plate(self, plate: _Plate) -> None:
+        x1, y1, x2, y2 = plate.place.box
+        colour, px = plate.label.colour, plate.px
         self._pen.rectangle((x1, y1, x2 - 1, y2 - 1), fill=colour, outline=on(colour), width=self.halo_px)
-        self._write(text, x1 + self._pad(px), y1, px, on(colour))
+        self._write(plate.text, x1 + self._pad(px), y1, px, on(colour))
 
     def _write(self, text: str, x: float, top: float, px: int, colour: Colour) -> None:
         font, shown = font_for(text, px)
@@ -255,28 +322,48 @@ class Canvas:
             cut = min(cut - 1, int(cut * wide / max(1.0, font.getlength(shown[:cut] + "…"))))
         return shown[:cut].rstrip() + "…" if cut > 0 else ""
 
+    # -- legends ---------------------------------------------------------------------------------------------------
+
     def _draw_legend(self, taken: list[Box]) -> None:
-        height = self.image.height
-        rows, px, most = self._legend, self.letter_px, round(0.9 * height)
-        while px > _SMALLEST_PX and self._legend_wh(rows, px)[1] > most:
-            px -= max(1, px // 10)
-        rows = rows[: max(0, most - 2 * self._pad(px)) // self._row_px(px)]
-        size_wh = self._legend_wh(rows, px)
-        if not rows or size_wh[0] < 4 * px:
+        """One column, or more of them where that hides less of the picture."""
+        grids = [self._grid(columns) for columns in dict.fromkeys((1, 2, 3, max(1, len(self._legend))))]
+        busy, options = [*self._read, *self._shapes], []
+        for grid in filter(None, grids):
+            place, cost = place_legend(grid.size_wh, self.size_hw, grid.px // 2, busy, self._detail)
+            options.append((cost, place, grid))
+        if not options:
             return
-        place = place_legend(size_wh, self.size_hw, px // 2, [*self._texts, *self._shapes])
+        _, place, grid = min(options, key=lambda option: option[0])
         taken.append(place)
         self._shade(place)
-        for index, row in enumerate(rows):
-            top = place[1] + self._pad(px) + index * self._row_px(px)
-            self._draw_row(row, place[0] + self._pad(px), top, place[2], px)
+        cell = grid.size_wh[0] // math.ceil(len(grid.rows) / grid.down)
+        for index, row in enumerate(grid.rows):
+            left = place[0] + index // grid.down * cell
+            top = place[1] + self._pad(grid.px) + index % grid.down * self._row_px(grid.px)
+            self._draw_row(row, left + self._pad(grid.px), top, left + cell, grid.px)
 
-    def _legend_wh(self, rows: Sequence[LegendRow], px: int) -> tuple[int, int]:
+    def _grid(self, columns: int) -> _Grid | None:
+        """The legend in so many columns; None where it has no room. One column is shrunk and cut until it fits."""
+        rows, px, most = self._legend, self.letter_px, round(0.9 * self.image.height)
+        down = math.ceil(len(rows) / columns)
+        while px > _SMALLEST_PX and self._row_px(px) * down + 2 * self._pad(px) > most:
+            px -= max(1, px // 10)
+        down = min(down, max(0, most - 2 * self._pad(px)) // self._row_px(px))
+        rows = rows[: down * columns]
+        if not rows:
+            return None
+        wanted, room = self._cell_px(rows, px), round((0.7 if columns == 1 else 0.9) * self.image.width)
+        cell = min(wanted, room)
+        if cell < 4 * px or (columns > 1 and wanted * columns > room):
+            return None
+        size_wh = cell * math.ceil(len(rows) / down), self._row_px(px) * down + 2 * self._pad(px)
+        return _Grid(rows, px, down, size_wh)
+
+    def _cell_px(self, rows: Sequence[LegendRow], px: int) -> int:
+        """Width of the widest row."""
         swatch = 1.5 * px if any(row.colour for row in rows) else 0
         lengths = [font.getlength(shown) for font, shown in (font_for(row.text, px) for row in rows)]
-        wanted = max([*lengths, 8 * px]) + swatch + 2 * self._pad(px)
-        wide = min(math.ceil(wanted), round(0.7 * self.image.width))
-        return wide, self._row_px(px) * len(rows) + 2 * self._pad(px)
+        return math.ceil(max([*lengths, 8 * px]) + swatch + 2 * self._pad(px))
 
     def _shade(self, place: Box) -> None:
         """A dark plate through which a little of the picture shows; white on it has a contrast above 7 everywhere."""
