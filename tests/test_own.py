@@ -205,3 +205,25 @@ def test_a_broken_card_is_named(tmp_path):
 def test_names_and_places_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert [looks_like_path(name) for name in ("dfine-s", "./x", "a\\b", "net.onnx")] == [False, True, True, True]
+
+
+def test_a_picture_given_as_model_is_told(tmp_path):
+    (tmp_path / "b.png").touch()
+    with pytest.raises(CardError, match=r"ONNX file, got '.*b\.png'; .* \(several pictures go into a list"):
+        card_of_path(str(tmp_path / "b.png"), "detect")
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(CardError, match=r"expected the files of a model, got an empty folder; .* export it"):
+        card_of_path(str(tmp_path), "detect")
+
+
+def test_a_number_that_no_recipe_takes_is_told_with_the_model():
+    with pytest.raises(CardError, match=r"mine: input.scale must be a number other than 0, got 0.0"):
+        derive(preprocessor={**PREPROCESSOR, "rescale_factor": 0})
+
+
+def test_a_card_that_lacks_a_size_is_told_with_its_file(tmp_path):
+    (tmp_path / "card.toml").write_text('id = "mine"\nhead = "yolox"\n')
+    with pytest.raises(CardError, match=r"card\.toml: card 'mine': input.size_hw must be .*; add size_hw"):
+        card_of_path(str(tmp_path), "detect")

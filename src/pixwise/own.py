@@ -71,6 +71,13 @@ def card_of_path(model: str, task: str) -> Card:
         raise UnknownModelError(
             f"model must be a known id, a folder or an ONNX file, got {model!r}, which is not there; check the path"
         )
+    if path.is_file() and path.suffix.lower() != ".onnx":
+        raise CardError(
+            f"model must be a folder or an ONNX file, got {model!r}; name the folder or the .onnx file "
+            "(several pictures go into a list)"
+        )
+    if path.is_dir() and not any(path.iterdir()):
+        raise CardError(f"{path}: expected the files of a model, got an empty folder; check the path, or {_EXPORT}")
     for folder in (path,) if path.is_dir() else (path.parent, path.parent.parent):  # …/onnx/model.onnx: one above
         onnx = "" if path.is_dir() else path.relative_to(folder).as_posix()
         if (folder / "card.toml").exists():
@@ -104,8 +111,10 @@ def card_from_configs(
     """
     try:
         return _card_from_configs(config, preprocessor, files, task, id, onnx)
-    except CardError:
-        raise
+    except CardError as error:
+        if str(error).startswith(f"{id}: "):
+            raise
+        raise CardError(f"{id}: {error}") from error  # a recipe does not know whose it is
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise CardError(
             f"{id}: config.json and preprocessor_config.json must hold values of the usual types, got "

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pixwise.errors import CardError, ShapeError, nearest
+from pixwise.errors import CardError, ShapeError
+from pixwise.recipe import Recipe, Resample
 
 __all__ = [
     "Fit",
     "Recipe",
-    "Resample",
-    "Resize",
     "centre_crop",
     "check_pixels",
     "crop",
@@ -34,68 +32,8 @@ __all__ = [
     "resize",
 ]
 
-Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear"]
-Resize = Literal["none", "stretch", "shortest", "longest", "closest"]
-_CHOICES = {
-    "resize": get_args(Resize), "resample": get_args(Resample), "channels": ("RGB", "BGR"),
-    "pad": ("none", "corner", "centre"), "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
-}  # fmt: skip
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a model wants its pixels; the `input` table of a card.
-
-    Attributes:
-        size_hw: target of the resize. `stretch`: exactly this. `shortest`: the shorter side becomes `size_hw[0]`.
-            `longest`: the largest size inside `size_hw` with the aspect kept. `closest`: the aspect kept, scaled to the
-            height or the width of `size_hw`, whichever changes the picture less.
-        resize: kind of resize, see `size_hw`.
-        enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
-        max_side: for `shortest`: the longer side is never above this; 0 is no limit.
-        multiple_of: resized sides are rounded to a multiple of this.
-        resample: filter, by Pillow's names; `linear` is OpenCV's, which shrinks without antialias.
-        crop_hw: centre crop after the resize, zeros where the picture is smaller; (0, 0) is none.
-        channels: order in the tensor.
-        scale, offset: tensor = (pixel * scale + offset - mean) / std.
-        mean, std: per channel, in the order of the tensor.
-        pad: where the picture lies inside the padded tensor, if it is padded.
-        pad_hw: size after padding; (0, 0) is up to the next multiple of `pad_multiple`.
-        pad_value: what is written into the tensor around the picture (after normalising).
-        layout: axes of one row of the tensor.
-        dtype: type of the tensor.
-    """
-
-    size_hw: tuple[int, int] = (0, 0)
-    resize: Resize = "stretch"
-    enlarge: bool = True
-    max_side: int = 0
-    multiple_of: int = 1
-    resample: Resample = "bilinear"
-    crop_hw: tuple[int, int] = (0, 0)
-    channels: Literal["RGB", "BGR"] = "RGB"
-    scale: float = 1 / 255
-    offset: float = 0.0
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
-    pad: Literal["none", "corner", "centre"] = "none"
-    pad_hw: tuple[int, int] = (0, 0)
-    pad_multiple: int = 1
-    pad_value: float = 0.0
-    layout: Literal["CHW", "HWC"] = "CHW"
-    dtype: Literal["float32", "float16", "uint8"] = "float32"
-
-    def __post_init__(self) -> None:
-        for field, known in _CHOICES.items():
-            value = getattr(self, field)
-            if value not in known:
-                raise CardError(f"input.{field} must be one of {known}, got {value!r}; {nearest(str(value), known)}")
-        if 0 in self.std:
-            raise CardError(f"input.std must be three numbers other than 0, got {self.std}; leave it out for 1")
-        if self.resize != "none" and min(self.size_hw) < 1:
-            raise CardError(f"input.size_hw must be two positive numbers, got {self.size_hw}; write it into the card")
 
 
 @dataclass(frozen=True)

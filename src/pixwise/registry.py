@@ -16,9 +16,20 @@ from importlib import resources
 from typing import Any, Literal
 
 from pixwise.errors import CardError, UnknownModelError, nearest
-from pixwise.pixels import Recipe
+from pixwise.recipe import Recipe
+from pixwise.task_table import TASKS
 
-__all__ = ["Card", "CardFile", "card", "card_from_table", "cards", "default_card", "names", "tasks"]
+__all__ = [
+    "Card",
+    "CardFile",
+    "card",
+    "card_from_table",
+    "cards",
+    "check_card_options",
+    "default_card",
+    "names",
+    "tasks",
+]
 
 
 @dataclass(frozen=True)
@@ -185,20 +196,28 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
         if not isinstance(table.get(key), str) or not table[key]:
             raise CardError(f'{where}: card must have {key!r} as a string, got {table.get(key)!r}; add {key} = "…"')
     label = f"{where}: card {table['id']!r}"
+    if table["task"] not in TASKS:
+        raise CardError(f"{label}: task must be known, got {table['task']!r}; {nearest(table['task'], TASKS)}")
     _check_types(Card, {key: entry for key, entry in table.items() if key not in ("input", "files")}, label)
     values = {key: entry for key, entry in table.items() if key not in ("input", "vocabulary", "files", "names")}
     if values.get("runtime", "onnx") not in ("onnx", "builtin"):
-        raise CardError(f"{label}: runtime must be 'onnx' or 'builtin', got {values['runtime']!r}")
+        raise CardError(
+            f"{label}: runtime must be 'onnx' or 'builtin', got {values['runtime']!r}; leave it out for onnx"
+        )
     if values.get("revision") and not re.fullmatch(r"[0-9a-f]{40}", values["revision"]):
         raise CardError(
             f"{label}: revision must be 40 hex digits, got {values['revision']!r}; leave it out when unknown"
         )
+    if values.get("batch", 1) < 1:
+        raise CardError(f"{label}: batch must be at least 1, got {values['batch']}; leave it out for 1")
     if not isinstance(table.get("input", {}), Mapping):
         raise CardError(f"{label}: input must be a table, got {table['input']!r}; write [input]")
     recipe_table = dict(table.get("input", {}))
     values["input_name"] = recipe_table.pop("name", values.get("input_name", ""))
-    values["recipe"] = _build(Recipe, recipe_table, f"{label}: input")
-    values["files"] = tuple(_build(CardFile, entry, f"{label}: files") for entry in table.get("files", ()))
+    if not isinstance(values["input_name"], str):
+        raise CardError(f"{label}: input.name must be a string, got {values['input_name']!r}; mend the card")
+    values["recipe"] = _build(Recipe, recipe_table, label, "input")
+    values["files"] = tuple(_build(CardFile, entry, label, "files") for entry in table.get("files", ()))
     for file in values["files"]:
         if file.sha256 and not re.fullmatch(r"[0-9a-f]{64}", file.sha256):
             raise CardError(
@@ -214,19 +233,25 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
     return Card(**values)
 
 
-def _build(cls: type, table: Mapping[str, Any], label: str) -> Any:
+def _build(cls: type, table: Mapping[str, Any], label: str, section: str) -> Any:
+    """A part of the card from its table; `label` says whose it is, `section` which part."""
+    if not isinstance(table, Mapping):
+        raise CardError(f"{label}: {section} must be a table, got {table!r}; write [[{section}]]")
     known = {spec.name for spec in fields(cls)}
     for key in table:
         if key not in known:
-            raise CardError(f"{label}: keys must be known, got {key!r}; {nearest(key, known)}")
-    _check_types(cls, table, label)
+            raise CardError(f"{label}: {section}: keys must be known, got {key!r}; {nearest(key, known)}")
+    _check_types(cls, table, f"{label}: {section}")
     try:
         return cls(**{key: tuple(entry) if isinstance(entry, list) else entry for key, entry in table.items()})
     except TypeError as error:
-        raise CardError(f"{label}: {error}; mend the card") from error
+        raise CardError(f"{label}: {section}: {error}; mend the card") from error
+    except CardError as error:  # a recipe does not know whose it is
+        raise CardError(f"{label}: {error}") from error
 
 
-_FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # annotation → in words, and whether an entry of TOML is that
+# Annotation of a field, or form of an option → in words, and whether an entry of TOML is that.
+_FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "str": ("a string", lambda entry: isinstance(entry, str)),
     "int": ("a whole number", lambda entry: _is_number(entry, int)),
     "bool": ("true or false", lambda entry: isinstance(entry, bool)),
@@ -235,6 +260,8 @@ _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # annotation → in wo
     "tuple[float, float, float]": ("three numbers", lambda entry: _is_list(entry, float, 3)),
     "tuple[str, ...]": ("a list of strings", lambda entry: isinstance(entry, list)),
     "Mapping[str, Any]": ("a table", lambda entry: isinstance(entry, Mapping)),
+    "share": ("a number from 0 to 1", lambda entry: _is_number(entry) and 0 <= entry <= 1),
+    "count": ("a whole number above 0", lambda entry: _is_number(entry, int) and entry > 0),
 }
 
 
@@ -252,3 +279,22 @@ def _is_number(entry: Any, kind: type = float) -> bool:
 
 def _is_list(entry: Any, kind: type, length: int) -> bool:
     return isinstance(entry, list) and len(entry) == length and all(_is_number(each, kind) for each in entry)
+
+
+def check_card_options(card: Card, known: Mapping[str, str]) -> None:
+    """Refuse options of a card that its task would not read, or could not.
+
+    Args:
+        card: the card.
+        known: option → its form: `str`, `bool`, `share` (0 to 1), `count` (above 0).
+
+    Raises:
+        CardError: an option is misspelt, or of another form.
+    """
+    for key, entry in card.options.items():
+        if key not in known:
+            advice = nearest(key, known) if known else f"{card.task} has none, leave it out"
+            raise CardError(f"card {card.id!r}: options must be known, got {key!r}; {advice}")
+        words, fits = _FORMS[known[key]]
+        if not fits(entry):
+            raise CardError(f"card {card.id!r}: options.{key} must be {words}, got {entry!r}; mend the card")
