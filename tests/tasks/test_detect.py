@@ -257,3 +257,30 @@ def test_tiles_cover_the_picture_and_overlap(height, width, side):
 
 def test_hog_needs_nothing_and_finds_nobody_in_noise():
     assert Detector.load("hog-people")(photo_like(300, 400)).to_dict()["model"]["id"] == "hog-people"
+
+
+# Names.
+
+
+@pytest.mark.parametrize(("head", "classes"), [("detr_sigmoid", 4), ("detr_sigmoid", 2), ("detr_softmax", 3)])
+def test_a_model_with_another_number_of_classes_is_refused(head, classes):
+    told = classes - (head == "detr_softmax")  # its last is "no object"
+    with pytest.raises(ShapeError, match=f"model 'fake' must tell 3 classes, one per name of its card, got {told}"):
+        detr(np.full((2, classes), 0.5), head)(PICTURE)
+
+
+def test_a_yolox_model_with_another_number_of_classes_is_refused():
+    card = Card(id="fake", task="detect", head="yolox", names=NAMES, recipe=Recipe(size_hw=(32, 32)))
+    output = {"output": np.zeros((1, 21, 5 + 80), np.float32)}
+    with pytest.raises(ShapeError, match=r"must tell 3 classes, .* got 80; check names"):
+        Detector(card=card, session=FakeSession(output))(PICTURE)
+
+
+def test_a_model_without_names_answers_with_numbers():
+    assert detr([[0, 0.9, 0, 0]], names=())(PICTURE).labels == ("class 1",)
+
+
+def test_the_score_of_a_card_is_checked_like_an_option():
+    card = replace(detr([[0, 0, 0]]).card, options={"min_score": 7})
+    with pytest.raises(CardError, match=r"options.min_score must be a number from 0 to 1, got 7"):
+        Detector(card=card, session=FakeSession({}))

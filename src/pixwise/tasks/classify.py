@@ -58,6 +58,7 @@ class Classifier(Task):
         "sigmoid": decode_sigmoid,
         "probabilities": decode_probabilities,
     }
+    card_options: ClassVar[Mapping[str, str]] = {"min_score": "share"}
     # Of classes that exclude each other one in a hundred is noise; of yes-or-no classes "rather yes" is an answer.
     usual_min_scores: ClassVar[Mapping[str, float]] = {"softmax": 0.01, "sigmoid": 0.5, "probabilities": 0.01}
 

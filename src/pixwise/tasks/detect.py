@@ -166,6 +166,18 @@ class Detector(Task):
         "yolox": decode_yolox,
         "boxes": decode_boxes,
     }
+    card_options: ClassVar[Mapping[str, str]] = {
+        "min_score": "share",
+        "pairs": "count",
+        "pixel_mask": "bool",
+        "suppress": "bool",
+    }
+    # How many classes the outputs of a head tell.
+    class_counts: ClassVar[Mapping[str, Any]] = {
+        "detr_sigmoid": lambda raw: raw["logits"].shape[-1],
+        "detr_softmax": lambda raw: raw["logits"].shape[-1] - 1,  # the last is "no object"
+        "yolox": lambda raw: next(iter(raw.values())).shape[-1] - 5,
+    }
     # A sigmoid score and a softmax share of the same certainty differ; each value is where the family's own demo cuts.
     usual_min_scores: ClassVar[Mapping[str, float]] = {
         "detr_sigmoid": 0.4,
@@ -272,11 +284,21 @@ class Detector(Task):
     def _candidates(self, raw: Raw, view: View) -> Candidates:
         """What one view shows, in pixels of the picture; too weak, unwanted and nameless ones dropped."""
         boxes, scores, label_ids = self.heads[self.card.head](raw, view.fit, self.card.options)
+        self._check_names(raw)
         keep = (scores >= self.min_score) & np.isfinite(boxes).all(axis=-1)
         boxes, scores, label_ids = boxes[keep], scores[keep], label_ids[keep]
         labels = [self._label(i) for i in label_ids]  # an empty one is a slot of the vocabulary that is no class
         keep = np.array([bool(label) and (not self.labels or label in self.labels) for label in labels], bool)
         return view.fit.boxes_to_picture(boxes[keep]), scores[keep], label_ids[keep]
+
+    def _check_names(self, raw: Raw) -> None:
+        """With names for some classes only, an answer would mix them with made-up ones."""
+        names, count = len(self.card.names), self.class_counts.get(self.card.head, lambda raw: 0)(raw)
+        if names and count and names != count:
+            raise ShapeError(
+                f"output of model {self.card.id!r} must tell {names} classes, one per name of its card, got {count}; "
+                'check names, vocabulary and head of the card ("" names a slot that is no class)'
+            )
 
     def _label(self, index: int) -> str:
         return self.card.names[index] if index < len(self.card.names) else f"class {index}"
