@@ -45,7 +45,7 @@ def transformers_way(folder: str, task: str, threads: int, channels_last: bool) 
             if len(images) > 1 and task == "detect":
                 return detect_batch(images)
             answers = pipe(images if len(images) > 1 else images[0], batch_size=len(images), **options)
-        answers = answers if len(images) > 1 else [answers]
+        answers = answers if len(images) > 1 else [answers]  # its boxes are whole pixels
         return [[(row["label"], row["score"], *row.get("box", {}).values()) for row in answer] for answer in answers]
 
     def detect_batch(images: list) -> Rows:
@@ -85,13 +85,21 @@ def pixwise_way(folder: str, task: str, threads: int, exact: bool) -> Callable[[
 
 
 def apart(ours: Rows, theirs: Rows) -> str:
-    """How far two answers are apart: rows of equal label at equal rank, and the largest gaps of scores and boxes."""
-    pairs = [(a, b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=False)]
-    same = sum(a[0] == b[0] for a, b in pairs)
-    gap = max((abs(a[1] - b[1]) for a, b in pairs), default=0)
-    pixels = max((abs(x - y) for a, b in pairs for x, y in zip(a[2:], b[2:], strict=True)), default=0)
-    counts = f"{sum(map(len, ours))}/{sum(map(len, theirs))} rows, {same} alike"
-    return f"{counts}, scores within {gap:.1e}, boxes {pixels:.2f} px"
+    """How far two answers are apart.
+
+    A row of ours has partners in theirs: same label, score within 0.001. Scores that all but tie may stand in another
+    order, so a box is compared with its nearest partner; ours end at the picture, those that touch its edge are left out.
+    """
+    paired, pixels = 0, 0.0
+    for one, other in zip(ours, theirs, strict=True):
+        far = [max((row[edge] for row in one), default=0) for edge in (4, 5)] if one and len(one[0]) > 2 else [0, 0]
+        for row in one:
+            partners = [each for each in other if each[0] == row[0] and abs(each[1] - row[1]) < 1e-3]
+            paired += bool(partners)
+            if len(row) > 2 and min(row[2:4]) > 0 and row[4] < far[0] and row[5] < far[1]:
+                gaps = [max(abs(x - y) for x, y in zip(row[2:], each[2:], strict=True)) for each in partners]
+                pixels = max(pixels, min(gaps, default=0))
+    return f"{paired} of {sum(map(len, theirs))} rows, boxes within {pixels:.2f} px"
 
 
 def main() -> None:
