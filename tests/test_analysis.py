@@ -86,3 +86,31 @@ def test_a_fetched_model_is_used_where_it_is_or_may_be_fetched(on_disk, pull, mo
 
 def test_everything_is_drawn_into_one_picture(photo):
     assert analyze(photo, ["quality", "faces"]).draw(photo).size == (640, 480)
+
+
+def test_several_pictures_are_refused_with_the_way_to_ask_for_each():
+    with pytest.raises(OptionError, match=r"takes one picture, got a list of 2; ask for each: \[px.analyze\(one\)"):
+        analyze(["a.png", "b.png"])
+
+
+def test_one_task_may_be_named_without_a_list(photo):
+    assert list(analyze(photo, tasks="quality").results) == ["quality"]
+
+
+def test_a_misspelt_keyword_names_the_right_one(photo):
+    with pytest.raises(OptionError, match="option of analyze must be known, got 'task'; did you mean 'tasks'"):
+        analyze(photo, task=["quality"])
+
+
+def test_a_wrong_number_of_threads_is_refused_once(photo):
+    with pytest.raises(OptionError, match="threads must be a whole number from 0 up, got -1"):
+        analyze(photo, ["quality"], threads=-1)
+
+
+def test_an_analysis_is_shown_in_one_line_and_in_notebooks_by_task(photo):
+    analysis = analyze(photo, ["quality", "classify"])
+    assert repr(analysis) == "<Analysis of <array>: quality ok, classify skipped>"
+    shown = analysis._repr_html_()
+    assert analysis["quality"]._repr_html_() in shown
+    assert "classify: skipped (needs pixwise models pull" in shown
+    assert "&lt;array&gt; 640 x 480" in shown

@@ -3,9 +3,10 @@
 import inspect
 
 import pytest
+from PIL import Image
 
 import pixwise as px
-from pixwise.errors import OptionError
+from pixwise.errors import OptionError, SourceError
 from pixwise.task_table import TASKS, task_class
 
 
@@ -32,3 +33,37 @@ def test_a_list_is_answered_in_one_line(photo):
 def test_a_misspelt_option_is_refused(photo):
     with pytest.raises(OptionError, match="option of quality must be known, got 'collours'"):
         px.quality(photo, collours=3)
+
+
+@pytest.fixture
+def no_models(tmp_path, monkeypatch):
+    """Nothing on disk, and no network."""
+    for name in ("HF_HOME", "HF_HUB_CACHE", "PIXWISE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+def test_a_wrong_source_is_told_before_a_model_is_looked_for(no_models):
+    with pytest.raises(SourceError, match=r"nosuch\.jpg: expected a picture, got no such file"):
+        px.classify("nosuch.jpg")
+    with pytest.raises(OptionError, match=r"picture must be a path, .* got NoneType"):
+        px.classify(None)
+    with pytest.raises(OptionError, match="on_error must be 'raise' or 'return', got 'ignore'"):
+        px.classify("nosuch.jpg", on_error="ignore")
+
+
+@pytest.mark.parametrize("source", [(name for name in "ab"), {"a.png", "b.png"}, map(str, [1])])
+def test_what_holds_many_pictures_but_is_no_list_says_how_to_make_it_one(no_models, source):
+    with pytest.raises(OptionError, match=r"for many pictures wrap it in list\(\)"):
+        px.classify(source)
+
+
+def test_opening_is_counted_though_it_comes_before_the_model(tmp_path, photo):
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    answer = px.quality(tmp_path / "a.png")
+    assert set(answer.timings_ms) == {"open", "preprocess", "model", "postprocess"}
+    assert answer.timings_ms["open"] > 0.02  # a picture that is open already takes a thousandth of this
+
+
+def test_an_error_may_be_returned_for_one_picture_too():
+    assert isinstance(px.quality("nosuch.jpg", on_error="return"), SourceError)

@@ -59,6 +59,8 @@ def test_options_are_checked_before_anything_is_loaded():
     pool = Pool()
     with pytest.raises(OptionError, match="option of codes must be known, got 'min_scor'"):
         pool.task("codes", min_scor=0.5)
+    with pytest.raises(OptionError, match="threads must be a whole number from 0 up, got 'two'"):
+        pool.task("codes", "no-such-model", threads="two")
     with pytest.raises(CardError, match="model 'yunet' must answer 'codes'"):
         pool.task("codes", "yunet")
     assert len(pool) == 0

@@ -276,7 +276,7 @@ def test_a_repository_not_here_is_an_error_offline(hub, no_sockets):
 
 @pytest.mark.parametrize("address", ["hf:vit", "hf:a/b/c", "hf:../../etc", "hf:me/vit@"])
 def test_an_address_of_the_hub_has_a_form(address):
-    with pytest.raises(errors.CardError, match="must be hf:owner/name or hf:owner/name@revision"):
+    with pytest.raises(errors.CardError, match=r"must be hf:owner/name or hf:owner/name@revision, got .*; copy"):
         store.card_of_repo(address, "classify")
 
 

@@ -1,20 +1,21 @@
 """One picture, many pictures: what every task inherits."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from pixwise import registry
-from pixwise.errors import CardError, OptionError, PictureError, SetupError, ShapeError
+from pixwise.errors import CardError, OptionError, PictureError, SetupError, ShapeError, UnknownModelError
 from pixwise.picture import Picture
 from pixwise.pixels import Recipe
 from pixwise.registry import Card
 from pixwise.results import Classes
 from pixwise.samples import jpeg_like
 from pixwise.session import FakeSession
-from pixwise.task import Task, check_range, load_model
+from pixwise.task import Task, check_range, load_card, load_model
 
 CARD = Card(id="mean", task="mean", head="mean", recipe=Recipe(resize="none", scale=1.0), batch=4, licence="MIT")
 
@@ -26,6 +27,7 @@ class MeanTask(Task):
     name: ClassVar[str] = "mean"
     result_type: ClassVar[type] = Classes
     heads: ClassVar[dict] = {"mean": None}
+    card_options: ClassVar[dict] = {"darkest": "share", "pairs": "count"}
     plus: float = 0.0
 
     def check_options(self):
@@ -104,7 +106,7 @@ def test_a_changed_copy_shares_the_session(task):
 
 
 def test_options_out_of_range_are_refused(task):
-    with pytest.raises(OptionError, match="plus must be a number from 0 to 9, got 10"):
+    with pytest.raises(OptionError, match="plus must be a number from 0 to 9, got 10; give one in this range"):
         replace(task, plus=10)
 
 
@@ -154,12 +156,15 @@ def test_a_stream_of_broken_pictures_is_told_as_it_comes(task):
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"device": "gpu"}, "device must be one of auto, cpu, cuda, got 'gpu'"), ({"threads": -1}, "threads must be"),
-     ({"threads": "2"}, "threads must be a number from 0 to 4096, got '2'")],
+    [({"device": "gpu"}, "device must be one of auto, cpu, cuda, got 'gpu'; auto takes CUDA"),
+     ({"threads": -1}, "threads must be a whole number from 0 up, got -1; 0 takes all"),
+     ({"threads": "2"}, "threads must be a whole number from 0 up, got '2'")],
 )  # fmt: skip
 def test_a_wrong_device_or_number_of_threads_is_refused_for_built_ins_too(settings, words):
     with pytest.raises(OptionError, match=words):
         load_model(registry.card("haar-frontal"), **settings)
+    with pytest.raises(OptionError, match=words):
+        MeanTask.load("no-such-model", **settings)  # before the model is looked for
 
 
 @pytest.mark.parametrize(("resample", "side"), [("bilinear", 250), ("linear", 2000), ("nearest", 2000)])
@@ -174,3 +179,39 @@ def test_transparent_parts_are_laid_on_the_background_that_is_asked_for(task):
     assert [replace(task, background=(level,) * 3)(clear).scores[0] for level in (0, 255)] == [0, 255]
     with pytest.raises(OptionError, match=r"background must be three whole numbers from 0 to 255 \(RGB\), got 'black'"):
         replace(task, background="black")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"darkes": 0.5}, "card 'mean': options must be known, got 'darkes'; did you mean 'darkest'"),
+     ({"darkest": 7}, "options.darkest must be a number from 0 to 1, got 7"),
+     ({"pairs": 0}, "options.pairs must be a whole number above 0, got 0"),
+     ({"engine": "hog"}, "options must be known, got 'engine'")],
+)  # fmt: skip
+def test_options_that_a_task_does_not_know_of_a_card_are_refused(options, words):
+    with pytest.raises(CardError, match=words):
+        MeanTask(card=replace(CARD, options=options), session=FakeSession(mean))
+
+
+def test_a_task_is_shown_by_its_model_and_what_was_set(task):
+    assert repr(task) == "MeanTask('mean')"
+    assert repr(replace(task, plus=2.0, batch=8)) == "MeanTask('mean', batch=8, plus=2.0)"
+
+
+def test_a_model_may_be_a_path_object(tmp_path):
+    (tmp_path / "card.toml").write_text('head = "softmax"\n[input]\nsize_hw = [8, 8]\n')
+    (tmp_path / "a.onnx").touch()
+    assert load_card(tmp_path, "classify").folder == str(tmp_path)
+    with pytest.raises(UnknownModelError, match="got 'nowhere', which is not there"):
+        load_card(Path("nowhere"), "classify")
+
+
+@pytest.mark.parametrize("model", [None, 3, ["dfine-s"]])
+def test_a_model_of_another_type_is_refused(model):
+    with pytest.raises(OptionError, match=f"model must be an id, .* got {type(model).__name__}; leave it out"):
+        load_card(model, "detect")
+
+
+def test_a_wrong_word_for_on_error_is_told_with_what_the_right_ones_do(task):
+    with pytest.raises(OptionError, match="must be 'raise' or 'return', got 'ignore'; 'return' puts each error"):
+        task(grey(1), on_error="ignore")

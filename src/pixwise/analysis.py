@@ -5,6 +5,7 @@ picture ─▶ for each task: fetched default, else built-in, else "skipped: pix
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -12,12 +13,13 @@ from typing import Any, ClassVar, Literal
 from PIL import Image
 
 from pixwise import registry, store
+from pixwise.ask import names_checked
 from pixwise.errors import OptionError, PixwiseError, nearest
 from pixwise.picture import Limits, Picture
 from pixwise.pool import Pool, shared_pool
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, Result
-from pixwise.session import check_device
+from pixwise.session import check_machine
 from pixwise.task_table import TASKS
 
 __all__ = ["Analysis", "Outcome", "analyze"]
@@ -66,6 +68,19 @@ class Analysis:
             raise OptionError(f"task {task!r} must have an answer, got {outcome.status}: {outcome.message}")
         return outcome.result
 
+    def __repr__(self) -> str:
+        told = ", ".join(f"{task} {outcome.status}" for task, outcome in self.results.items())
+        return f"<Analysis of {self.image.source or 'a picture'}: {told}>"
+
+    def _repr_html_(self) -> str:
+        """A block for each task, for notebooks; `analysis.draw(picture)` shows the picture."""
+        blocks = [f"<div>{html.escape(self.image.source)} {self.image.width} x {self.image.height}</div>"]
+        for task, outcome in self.results.items():
+            said = f"{task}: {outcome.status}" + (f" ({outcome.message})" if outcome.message else "")
+            table = outcome.result._repr_html_() if outcome.result is not None else ""
+            blocks.append(f"<div><b>{html.escape(said)}</b>{table}</div>")
+        return "".join(blocks)
+
     def to_dict(self) -> dict[str, Any]:
         """The analysis as JSON has it."""
         results = {task: outcome.to_dict() for task, outcome in self.results.items()}
@@ -78,9 +93,10 @@ class Analysis:
         return draw(picture, *(outcome.result for outcome in self.results.values() if outcome.result is not None))
 
 
+@names_checked
 def analyze(
     source: Any,
-    tasks: Sequence[str] | None = None,
+    tasks: Sequence[str] | str | None = None,
     *,
     pull: bool = False,
     device: str = "auto",
@@ -96,8 +112,8 @@ def analyze(
     """Ask many questions about one picture.
 
     Args:
-        source: anything `Picture.open` takes.
-        tasks: names; all when None.
+        source: one picture, anything `Picture.open` takes.
+        tasks: names, or one name; all when None.
         pull: fetch default models that are not on this machine.
         device: as in `Task.load`; for fetched models: built-ins run on the CPU.
         threads, offline, accept_licence: as in `Task.load`.
@@ -105,14 +121,19 @@ def analyze(
         pool: where loaded models are kept; the process's own when None.
 
     Raises:
-        OptionError: a task's or the device's name is misspelt.
+        OptionError: a name is misspelt, or more than one picture was given.
         PictureError, SourceError, LimitError: the picture cannot be read. A task that fails is told in its outcome.
     """
-    asked = list(TASKS) if tasks is None else list(tasks)
+    if isinstance(source, list | tuple):
+        raise OptionError(
+            f"analyze takes one picture, got a {type(source).__name__} of {len(source)}; "
+            "ask for each: [px.analyze(one) for one in pictures]"
+        )
+    asked = list(TASKS) if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)
     for task in asked:
         if task not in TASKS:
             raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
-    check_device(device)  # here too: built-ins are asked for the CPU, whatever it says
+    check_machine(device, threads)  # here too: built-ins are asked for the CPU, whatever it says
     pool = shared_pool() if pool is None else pool  # an empty pool has length 0
     picture = Picture.open(source, limits=limits, allow_urls=allow_urls, background=background)
     picture.image()  # a broken picture fails here, once, not in every task

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import os
+import time
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
+from pixwise.errors import OptionError, nearest
+from pixwise.picture import Picture
 from pixwise.pool import shared_pool
+from pixwise.task import check_on_error
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["one_liner"]
+__all__ = ["names_checked", "one_liner"]
 
 _LOAD = {"device": "auto", "threads": 0, "offline": None, "accept_licence": ()}
 
@@ -19,8 +25,16 @@ def one_liner(name: str) -> Callable[..., Any]:
     """The function that answers one task in one line, with the signature and the documentation of the task's class."""
     cls = task_class(name)
 
-    def ask(source: Any, model: str = "", *, on_error: str = "raise", **options: Any) -> Any:
-        return shared_pool().task(name, model, **options)(source, on_error=on_error)
+    def ask(source: Any, model: str | os.PathLike[str] = "", *, on_error: str = "raise", **options: Any) -> Any:
+        check_on_error(on_error)
+        if isinstance(source, list | tuple) or on_error == "return":
+            return shared_pool().task(name, model, **options)(source, on_error=on_error)
+        started = time.perf_counter()
+        opening = {key: options[key] for key in ("limits", "allow_urls", "background") if key in options}
+        picture = Picture.open(source, **opening)  # first: a wrong path must not cost the fetching of a model
+        opened = 1e3 * (time.perf_counter() - started)
+        answer = shared_pool().task(name, model, **options)(picture)
+        return replace(answer, timings_ms={**answer.timings_ms, "open": opened})
 
     ask.__name__ = ask.__qualname__ = name
     ask.__module__ = "pixwise"
@@ -34,6 +48,20 @@ def one_liner(name: str) -> Callable[..., Any]:
     )
     ask.__signature__ = _signature(cls)  # type: ignore[attr-defined]
     return ask
+
+
+def names_checked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function; a misspelt keyword is an `OptionError` that names the right one, as it is for tasks."""
+    known = inspect.signature(function).parameters
+
+    @functools.wraps(function)
+    def asked(*args: Any, **options: Any) -> Any:
+        for key in options:
+            if key not in known:
+                raise OptionError(f"option of {function.__name__} must be known, got {key!r}; {nearest(key, known)}")
+        return function(*args, **options)
+
+    return asked
 
 
 def _signature(cls: type) -> inspect.Signature:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pixwise.errors import OptionError
 from pixwise.registry import Card
-from pixwise.session import Session
+from pixwise.session import Session, check_machine
 from pixwise.store import check_licence
 from pixwise.task import Task, as_loaded, load_card, load_model
 from pixwise.task_table import task_class
@@ -38,7 +38,7 @@ class Pool:
     def task(
         self,
         name: str,
-        model: str = "",
+        model: str | os.PathLike[str] = "",
         *,
         device: str = "auto",
         threads: int = 0,
@@ -48,6 +48,7 @@ class Pool:
     ) -> Task:
         """A task with a session from the pool; arguments as in `Task.load`."""
         cls = task_class(name)
+        check_machine(device, threads)
         cls.check_option_names(options)
         card = load_card(model, name, offline=offline)
         cls.check(card, options)

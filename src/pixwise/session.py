@@ -8,7 +8,10 @@ no files. One session serves many threads.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +31,7 @@ __all__ = [
     "available_threads",
     "cgroup_folders",
     "cgroup_quota",
-    "check_device",
+    "check_machine",
     "choose_providers",
     "installed_providers",
     "probe_provider",
@@ -36,7 +39,9 @@ __all__ = [
 
 Arrays = Mapping[str, np.ndarray]
 _DEVICES = ("auto", "cpu", "cuda")
+_LOG = logging.getLogger("pixwise")
 _CREATION = threading.Lock()  # creating two sessions at once makes onnxruntime's thread pools fight
+_SILENT = 4  # of onnxruntime's levels: what goes wrong is said once, in our error
 
 
 @dataclass(frozen=True)
@@ -63,15 +68,22 @@ class Session(Protocol):
         ...
 
 
-def available_threads() -> int:
-    """CPU threads for one session: PIXWISE_THREADS, else the cores of the affinity within the quota of the cgroup."""
-    asked = os.environ.get("PIXWISE_THREADS", "")
-    if asked:
-        if not asked.isdecimal() or int(asked) < 1:
-            raise OptionError(f"PIXWISE_THREADS must be a positive number, got {asked!r}; unset it to use all cores")
-        return int(asked)
+def available_threads(asked: int = 0) -> int:
+    """CPU threads for one session: as asked, else PIXWISE_THREADS, else all; never more than cores are granted.
+
+    Granted are the cores of the affinity, within the quota of the cgroup. More threads would take turns on them and
+    spin while they wait for one another: 99 on two cores made OCR 14 times slower.
+    """
+    told = os.environ.get("PIXWISE_THREADS", "")
+    if told and not asked:
+        if not told.isdecimal() or int(told) < 1:
+            raise OptionError(f"PIXWISE_THREADS must be a positive number, got {told!r}; unset it to use all cores")
+        asked = int(told)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(cgroup_quota() or cores)))
+    granted = max(1, min(cores, int(cgroup_quota() or cores)))
+    if asked > granted:
+        _LOG.debug("%d threads were asked for, %d cores are granted: taking %d", asked, granted, granted)
+    return min(asked or granted, granted)
 
 
 def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
@@ -120,10 +132,14 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def check_device(device: str) -> None:
-    """Raise `OptionError` for a name that is no device."""
+def check_machine(device: str, threads: int = 0) -> None:
+    """Raise `OptionError` for a name that is no device, or threads that are no number from 0 up."""
     if device not in _DEVICES:
-        raise OptionError(f"device must be one of {', '.join(_DEVICES)}, got {device!r}")
+        raise OptionError(f"device must be one of {', '.join(_DEVICES)}, got {device!r}; auto takes CUDA where it is")
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 0:
+        raise OptionError(
+            f"threads must be a whole number from 0 up, got {threads!r}; 0 takes all that the process may use"
+        )
 
 
 def choose_providers(device: str) -> list[str]:
@@ -136,7 +152,7 @@ def choose_providers(device: str) -> list[str]:
         OptionError: another name.
         SetupError: CUDA was asked for and this onnxruntime has none.
     """
-    check_device(device)
+    check_machine(device)
     if device == "cpu":
         return ["CPUExecutionProvider"]
     has_cuda = "CUDAExecutionProvider" in _onnxruntime().get_available_providers()
@@ -166,7 +182,7 @@ def probe_provider(name: str) -> str:
     if name not in ort.get_available_providers():
         raise SetupError(f"{name} must be in this onnxruntime, got one built without it; install another build")
     options = ort.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = _SILENT
     options.intra_op_num_threads = 1
     if name != "CPUExecutionProvider":
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
@@ -179,7 +195,7 @@ def probe_provider(name: str) -> str:
         answer = session.run(None, {"x": square})[0]
         spent = 1e3 * (time.perf_counter() - started)
     except Exception as error:  # onnxruntime's own types
-        raise SetupError(f"{name} must run a matrix product, got {_first_line(error)}; see its installation") from error
+        raise SetupError(f"{name} must run a matrix product, got {_said(error)}; see its installation") from error
     if name not in session.get_providers() or not np.allclose(answer, square @ square, rtol=1e-2):
         raise SetupError(f"{name} must run a matrix product, got another provider or a wrong product; reinstall it")
     return f"64 x 64 product right, in {spent:.2f} ms"
@@ -229,7 +245,7 @@ class OnnxSession:
         Args:
             parts: part name → ONNX file.
             device: see `choose_providers`.
-            threads: per session; 0 is what the process may use.
+            threads: per session, at most what the process may use; 0 is all of it.
             arena: keep the memory of a run for the next one. Quicker, but it is never given back, and grows with every
                 new shape: off for models whose inputs are of another size each time.
 
@@ -240,8 +256,8 @@ class OnnxSession:
         ort = _onnxruntime()
         providers = choose_providers(device)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or available_threads()
-        options.log_severity_level = 3
+        options.intra_op_num_threads = available_threads(threads)
+        options.log_severity_level = _SILENT
         options.enable_cpu_mem_arena = arena
         # Worker threads spin for 30-50 ms after run() and slow the next session up to 2x; stopping them costs nothing.
         options.add_session_config_entry("session.force_spinning_stop", "1")
@@ -277,14 +293,14 @@ class OnnxSession:
     def _run_once(self, feeds: Arrays, part: str) -> dict[str, np.ndarray]:
         ort = _onnxruntime()
         errors = ort.capi.onnxruntime_pybind11_state
+        options = ort.RunOptions()
+        options.log_severity_level = _SILENT
         try:
-            values = self._sessions[part].run(None, dict(feeds))
+            values = self._sessions[part].run(None, dict(feeds), options)
         except (errors.InvalidArgument, errors.RuntimeException, errors.Fail) as error:
             shapes = ", ".join(f"{name} {array.dtype}{list(array.shape)}" for name, array in feeds.items())
             wants = ", ".join(f"{tensor.name} {tensor.dtype}{list(tensor.shape)}" for tensor in self._inputs[part])
-            raise ShapeError(
-                f"model must take {wants}, got {shapes}: {_first_line(error)}; compare with its card"
-            ) from error
+            raise ShapeError(f"model must take {wants}, got {shapes}: {_said(error)}; compare with its card") from error
         return dict(zip(self._outputs[part], values, strict=True))
 
     def _run_in_steps(self, feeds: Arrays, part: str, batch: int, fixed: int) -> dict[str, np.ndarray]:
@@ -301,7 +317,7 @@ def _create(ort: Any, path: Path, options: Any, providers: list[str]) -> Any:
         return ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises a dozen types of its own, none with a common parent
         raise ModelFileError(
-            f"{path}: expected an ONNX model that onnxruntime {ort.__version__} can open, got {_first_line(error)}; "
+            f"{path}: expected an ONNX model that onnxruntime {ort.__version__} can open, got {_said(error)}; "
             "fetch it again (pixwise models pull --force) or export it anew"
         ) from error
 
@@ -315,9 +331,16 @@ def _bytes_with_siblings(path: Path) -> int:
     return sum(file.stat().st_size for file in (path, path.with_name(path.name + "_data")) if file.exists())
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
+# "[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : ", and "/src/math/ops.h:540 void onnxruntime::Append(long, long) "
+_NOISE = re.compile(
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : |"
+    r"\S+\.(?:cc|cpp|cu|cuh|h):\d+ (?:[^()]*\([^()]*\)(?: const)? )?"
+)
+
+
+def _said(error: BaseException) -> str:
+    """What onnxruntime says, in one line, without its codes and the places in its source."""
+    return textwrap.shorten(_NOISE.sub("", str(error)) or type(error).__name__, 300, placeholder=" …")
 
 
 class FakeSession:

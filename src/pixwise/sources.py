@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any
@@ -89,8 +90,16 @@ def read(source: Any, limits: Limits, *, allow_urls: bool = False) -> tuple[str,
         return name, _read_file(source, name, limits)
     raise OptionError(
         "picture must be a path, bytes, an open file, a data URI, a URL, a Pillow image or a uint8 array, "
-        f"got {type(source).__name__}; convert it to one of these"
+        f"got {type(source).__name__}; {_advice(source)}"
     )
+
+
+def _advice(source: Any) -> str:
+    if isinstance(source, list | tuple):
+        return "pass its pictures one by one"
+    if isinstance(source, Iterable) and not hasattr(source, "__array__"):
+        return "for many pictures wrap it in list()"
+    return "convert it to one of these"
 
 
 def _read_text(source: str, limits: Limits, allow_urls: bool) -> tuple[str, bytes]:

@@ -192,7 +192,10 @@ def card_of_repo(address: str, task: str, *, offline: bool | None = None, force:
 
     match = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", address)
     if not match:
-        raise CardError(f"model of the hub must be hf:owner/name or hf:owner/name@revision, got {address!r}")
+        raise CardError(
+            f"model of the hub must be hf:owner/name or hf:owner/name@revision, got {address!r}; "
+            "copy owner and name from the address of its page"
+        )
     repo, revision = match[1], match[2] or "main"
     bare = Card(id=address, task=task, repo=repo, recipe=Recipe(resize="none"))
     told = _describe(bare, revision, offline, force)

@@ -9,6 +9,7 @@ it is not the card's recipe) and `postprocess`; everything about many pictures i
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -20,11 +21,11 @@ from PIL import Image
 from pixwise.errors import CardError, OptionError, SetupError, ShapeError, nearest
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
-from pixwise.registry import Card
+from pixwise.registry import Card, check_card_options
 from pixwise.results import ImageInfo, ModelInfo, Result
-from pixwise.session import Session
+from pixwise.session import Session, check_machine
 
-__all__ = ["Task", "as_loaded", "check_range", "load_card", "load_model"]
+__all__ = ["Task", "as_loaded", "check_on_error", "check_range", "load_card", "load_model"]
 
 Feeds = dict[str, np.ndarray]
 _SETTINGS = ("card", "session", "exact", "batch", "limits", "allow_urls", "background")
@@ -45,6 +46,7 @@ class Task:
     name: ClassVar[str]
     result_type: ClassVar[type[Result]]
     heads: ClassVar[Mapping[str, Callable[..., Any]]] = {}
+    card_options: ClassVar[Mapping[str, str]] = {}  # what a card may say in `options` → its form, see registry.py
 
     card: Card
     session: Session = field(repr=False)
@@ -53,6 +55,11 @@ class Task:
     limits: Limits = field(default=Limits(), repr=False)
     allow_urls: bool = False
     background: tuple[int, int, int] = (255, 255, 255)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = Task.__repr__  # else each dataclass writes its own, with the whole card in it
 
     def __post_init__(self) -> None:
         if self.card.task != self.name:
@@ -64,13 +71,22 @@ class Task:
             raise CardError(
                 f"card {self.card.id!r}: head must be one of {known}, got {self.card.head!r}; mend the card"
             )
+        check_card_options(self.card, self.card_options | ({"engine": "str"} if self.card.runtime == "builtin" else {}))
         for spec in fields(self):
             given = getattr(self, spec.name)
             if type(spec.default) is int and isinstance(given, float):
-                raise OptionError(f"{spec.name} must be a whole number, got {given!r}")
+                raise OptionError(f"{spec.name} must be a whole number, got {given!r}; round it")
         check_range("batch", self.batch, 0, 4096)
         check_background(self.background)
         self.check_options()
+
+    def __repr__(self) -> str:
+        """The model, and the options that are not the defaults: Detector('dfine-s', min_score=0.6)."""
+        shown = [repr(self.card.id)]
+        for spec in fields(self):
+            if spec.repr and spec.name != "card" and getattr(self, spec.name) != spec.default:
+                shown.append(f"{spec.name}={getattr(self, spec.name)!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def check_options(self) -> None:
         """Raise `OptionError` for an option out of range; tasks with options override it."""
@@ -83,7 +99,7 @@ class Task:
     @classmethod
     def load(
         cls,
-        model: str = "",
+        model: str | os.PathLike[str] = "",
         *,
         device: str = "auto",
         threads: int = 0,
@@ -97,7 +113,7 @@ class Task:
             model: a card's id, a folder in Hugging Face form, an ONNX file with a `card.toml` beside it, or
                 `hf:owner/name@revision`; empty for the task's default.
             device: `auto`, `cpu` or `cuda`.
-            threads: CPU threads; 0 for all that the process may use.
+            threads: CPU threads, at most the cores that the process may use; 0 for all of them.
             offline: open no socket; None reads HF_HUB_OFFLINE.
             accept_licence: ids of models whose non-commercial licence is accepted.
             **options: fields of the class.
@@ -107,6 +123,7 @@ class Task:
             UnknownModelError, CardError: no such model, or one for another task.
             ModelMissingError, FetchError, ModelFileError, LicenceError, SetupError: see there.
         """
+        check_machine(device, threads)
         cls.check_option_names(options)
         card = load_card(model, cls.name, offline=offline)
         cls.check(card, options)
@@ -169,8 +186,7 @@ class Task:
             source: anything `Picture.open` takes, or a list of it.
             on_error: `raise` the first error, or `return` each error in its item's place.
         """
-        if on_error not in ("raise", "return"):
-            raise OptionError(f"on_error must be 'raise' or 'return', got {on_error!r}")
+        check_on_error(on_error)
         many = list(source) if isinstance(source, list | tuple) else [source]
         answers = []
         for answer in self.stream(many):
@@ -295,11 +311,18 @@ class _NoSession:
 _NO_SESSION = _NoSession()
 
 
-def load_card(model: str, task: str, *, offline: bool | None = None) -> Card:
+def load_card(model: str | os.PathLike[str], task: str, *, offline: bool | None = None) -> Card:
     """The card for a model's name, folder, file or hub address; the task's default when the name is empty."""
     from pixwise import registry
     from pixwise.own import card_of_path, looks_like_path
 
+    if isinstance(model, os.PathLike):
+        return card_of_path(os.fsdecode(model), task)
+    if not isinstance(model, str):
+        raise OptionError(
+            f"model must be an id, a folder, an ONNX file or hf:owner/name, got {type(model).__name__}; "
+            "leave it out for the default"
+        )
     if not model:
         found = registry.default_card(task)
         if found is None:
@@ -323,10 +346,9 @@ def load_model(
     accept_licence: Sequence[str] = (),
 ) -> Session:
     """A session for a card: built in, or from files that are fetched where they are missing and verified."""
-    from pixwise.session import OnnxSession, check_device
+    from pixwise.session import OnnxSession
 
-    check_device(device)
-    check_range("threads", threads, 0, 4096)
+    check_machine(device, threads)
     if card.runtime == "builtin":
         if device == "cuda":
             raise SetupError(
@@ -354,4 +376,13 @@ def as_loaded(card: Card) -> Card:
 def check_range(name: str, actual: float, low: float, high: float) -> None:
     """Raise `OptionError` unless low <= actual <= high."""
     if not isinstance(actual, int | float) or isinstance(actual, bool) or not low <= actual <= high:
-        raise OptionError(f"{name} must be a number from {low:g} to {high:g}, got {actual!r}")
+        raise OptionError(f"{name} must be a number from {low:g} to {high:g}, got {actual!r}; give one in this range")
+
+
+def check_on_error(on_error: str) -> None:
+    """Raise `OptionError` for a word that is not `raise` or `return`."""
+    if on_error not in ("raise", "return"):
+        raise OptionError(
+            f"on_error must be 'raise' or 'return', got {on_error!r}; "
+            "'return' puts each error in its item's place, 'raise' stops at the first"
+        )

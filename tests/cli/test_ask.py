@@ -55,7 +55,10 @@ def test_options_of_the_task_reach_it(cli, pictures):
     document = json.loads(cli("detect", pictures / "a.png", "--json", "--min-score", 0, "--model", "hog-people").out)
     assert document["schema"] == "pixwise/detections/1"
     told = cli("detect", pictures / "a.png", "--min-score", 7, "--model", "hog-people")
-    assert (told.code, told.err) == (2, "pixwise: min_score must be a number from 0 to 1, got 7.0\n")
+    assert (told.code, told.err) == (
+        2,
+        "pixwise: min_score must be a number from 0 to 1, got 7.0; give one in this range\n",
+    )
 
 
 def test_an_unknown_label_names_the_nearest(cli, pictures):
