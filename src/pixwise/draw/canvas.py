@@ -26,7 +26,7 @@ _CROWDED_PX = 10  # labels of a crowd are not made smaller than this
 _MOST_COVERED = 0.35  # share of the picture that labels may cover before they are made smaller
 _MOST_HIDDEN = 0.1  # share of a label that may lie on what must be seen
 _OF_A_LINE = 0.45  # letters of a caption to the height of the line that was read: seen to be no part of the picture
-_AIR = 0.15  # share of a line's height above and below its letters
+_AIR = 0.12  # share of a line's height above and below its letters
 
 
 def _tame(numbers: npt.ArrayLike) -> np.ndarray:
@@ -221,10 +221,10 @@ class Canvas:
     def finish(self) -> Image.Image:
         """Place and draw what was kept; the image comes back."""
         taken: list[Box] = []
-        self._draw_legend(taken)
         px = self._label_px()
         plates = [plate for label in self._labels if (plate := self._placed_label(label, px, taken))]
         plates += self._placed_captions(taken)
+        self._draw_legend([plate.place.box for plate in plates])
         for plate in plates:
             self._draw_leader(plate)
         for plate in reversed(plates):  # the first on top
@@ -245,7 +245,7 @@ class Canvas:
         usual = float(np.median([high for _, high in self._captions])) if self._captions else 0.0
         most = max(least, min(self.letter_px, round(_OF_A_LINE * usual)))
         best: list[_Plate] = []
-        for px in dict.fromkeys((most, (most + least) // 2, least)):
+        for px in dict.fromkeys(np.linspace(most, least, 4).astype(int).tolist()):
             tried = list(taken)
             plates = [plate for label, _ in self._captions if (plate := self._placed(label, px, tried))]
             best = max(best, plates, key=len)
@@ -269,7 +269,7 @@ class Canvas:
         area, slack = math.prod(size_wh), self.line_px + self.halo_px
         small = [shape for shape in self._shapes if _area(shape) < 2 * area]  # a label would hide them
         others = [shape for shape in self._shapes if not _holds(shape, label.box, slack)]
-        others = [(0, 0, *self.image.size)] if label.stays else [] if label.beside else others
+        others = [(0, 0, *self.image.size)] if label.stays else others
         seen, busy = ([*taken, *self._read], small) if label.beside else (taken, [*self._read, *small])
         detail = self._detail if label.beside else None
         place = place_label(size_wh, label.box, self.size_hw, seen, busy, others, detail)
@@ -324,17 +324,16 @@ class Canvas:
 
     # -- legends ---------------------------------------------------------------------------------------------------
 
-    def _draw_legend(self, taken: list[Box]) -> None:
+    def _draw_legend(self, taken: Sequence[Box]) -> None:
         """One column, or more of them where that hides less of the picture."""
         grids = [self._grid(columns) for columns in dict.fromkeys((1, 2, 3, max(1, len(self._legend))))]
-        busy, options = [*self._read, *self._shapes], []
+        busy, options = [*taken, *self._read, *self._shapes], []
         for grid in filter(None, grids):
             place, cost = place_legend(grid.size_wh, self.size_hw, grid.px // 2, busy, self._detail)
             options.append((cost, place, grid))
         if not options:
             return
         _, place, grid = min(options, key=lambda option: option[0])
-        taken.append(place)
         self._shade(place)
         cell = grid.size_wh[0] // math.ceil(len(grid.rows) / grid.down)
         for index, row in enumerate(grid.rows):

@@ -103,7 +103,8 @@ def place_label(
     cost = _HIDDEN_FIRST * hidden + _covered(low, size_wh, busy)
     if detail is not None:
         matters = np.maximum(0, detail.inside(low, size_wh) - _LITTLE * math.prod(size_wh))
-        cost = cost + matters + _AWAY * size_wh[0] * gaps
+        diagonal = ((low + size_wh <= np.round(box[:2])) | (low >= np.round(box[2:]))).all(axis=1)
+        cost = cost + matters + _AWAY * size_wh[0] * (gaps + size_wh[1] * diagonal)
     best = int(cost.argmin())  # the first of equal ones
     return Place(_box_at(low[best], size_wh), int(hidden[best]), int(gaps[best]))
 
@@ -151,8 +152,8 @@ def _candidates(size_wh: tuple[int, int], box: Sequence[float], *, beside: bool)
     usual = [(x, y) for y in rows for x in flush]
     if beside:
         level = (y1 + y2 - high) // 2
-        usual = [(x1, y1 - high), (x2 - wide, y1 - high), (x2, level), (x1 - wide, level), (x1, y2), (x2 - wide, y2)]
-    away = [y for step in range(1, 2 * _STEPS) for y in _shifted(rows, step * high // 2)]
+        usual = [(x1, y1 - high), (x2 - wide, y1 - high), (x2, level), (x1 - wide, level)]  # below is the next line's
+    away = [y2] * beside + [y for step in range(1, 2 * _STEPS) for y in _shifted(rows, step * high // 2)]
     moved = [(x, y) for y in away for x in flush] + [(x, y) for y in rows + away for x in sides]
     return np.array(usual + moved, np.int64), len(usual)
 
