@@ -223,6 +223,15 @@ def test_a_number_that_no_recipe_takes_is_told_with_the_model():
         derive(preprocessor={**PREPROCESSOR, "rescale_factor": 0})
 
 
+def test_an_option_that_no_head_knows_is_told_with_its_folder(tmp_path):
+    (tmp_path / "card.toml").write_text(
+        'id = "mine"\nhead = "softmax"\noptions = { suppress = true }\n[input]\nsize_hw = [8, 8]\n'
+    )
+    (tmp_path / "a.onnx").touch()
+    with pytest.raises(CardError, match=rf"{tmp_path}: card 'mine': options must be known, got 'suppress'"):
+        Classifier.load(tmp_path)
+
+
 def test_a_card_that_lacks_a_size_is_told_with_its_file(tmp_path):
     (tmp_path / "card.toml").write_text('id = "mine"\nhead = "yolox"\n')
     with pytest.raises(CardError, match=r"card\.toml: card 'mine': input.size_hw must be .*; add size_hw"):

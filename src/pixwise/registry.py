@@ -291,10 +291,11 @@ def check_card_options(card: Card, known: Mapping[str, str]) -> None:
     Raises:
         CardError: an option is misspelt, or of another form.
     """
+    label = f"{card.folder}: card {card.id!r}" if card.folder else f"card {card.id!r}"
     for key, entry in card.options.items():
         if key not in known:
             advice = nearest(key, known) if known else f"{card.task} has none, leave it out"
-            raise CardError(f"card {card.id!r}: options must be known, got {key!r}; {advice}")
+            raise CardError(f"{label}: options must be known, got {key!r}; {advice}")
         words, fits = _FORMS[known[key]]
         if not fits(entry):
-            raise CardError(f"card {card.id!r}: options.{key} must be {words}, got {entry!r}; mend the card")
+            raise CardError(f"{label}: options.{key} must be {words}, got {entry!r}; mend the card")

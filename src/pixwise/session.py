@@ -340,7 +340,7 @@ _NOISE = re.compile(
 
 def _said(error: BaseException) -> str:
     """What onnxruntime says, in one line, without its codes and the places in its source."""
-    return textwrap.shorten(_NOISE.sub("", str(error)) or type(error).__name__, 300, placeholder=" …")
+    return textwrap.shorten(_NOISE.sub("", str(error)).rstrip(". \n") or type(error).__name__, 300, placeholder=" …")
 
 
 class FakeSession:
