@@ -15,7 +15,7 @@ for code in codes:  # rows are named tuples
 print(codes.kinds, codes.boxes.shape)  # columns are tuples of strings and read-only arrays
 print(codes[0].text, len(codes), codes.model.id)
 
-wide = codes.select(codes.boxes[:, 2] - codes.boxes[:, 0] > 200)  # by truth, or by index in any order
+wide = codes[codes.boxes[:, 2] - codes.boxes[:, 0] > 200]  # by truth, or by index in any order; same as select()
 print(len(wide), "of", len(codes), "are wider than 200 px")
 
 line = json.dumps(codes.to_dict())  # a line of JSONL

@@ -235,6 +235,13 @@ def test_a_read_text_is_outlined_at_any_angle_and_stays_to_be_seen(degrees):
         assert touched[round(y) - 1 : round(y) + 1, round(x) - 1 : round(x) + 1].any()
 
 
+@pytest.mark.parametrize("shade", BACKGROUNDS.values(), ids=BACKGROUNDS.keys())
+def test_the_outline_of_a_read_text_stands_out_from_any_background(shade):
+    drawn = np.asarray(draw(blank(300, 300, shade), lines_of((50, 100, 250, 200))))
+    across = [tuple(pixel) for pixel in drawn[190:210, 150].tolist()]
+    assert max(contrast(colour, (shade,) * 3) for colour in across) >= 3
+
+
 @pytest.mark.parametrize("box", [(50, 50, 80, 54), (50, 50, 280, 90)], ids=["small", "large"])
 def test_what_was_read_stands_beside_it_in_smaller_letters_that_can_be_read(box):
     touched = changed(blank(400, 150), draw(blank(400, 150), lines_of(box, text="Il")))

@@ -23,7 +23,8 @@ _AWAY = 0.08  # a label beside what is read rather covers this share of detail t
 _LITTLE = 0.1  # share of detail under such a label that does not matter
 _DETAIL_SIDE_PX = 384  # the longer side of the map of detail
 _LEGEND_STEPS = 13  # places of a legend, along and across
-_LEGEND_HIDES = 4  # edges are thin: one hidden pixel of detail stands for as many of the thing that it bounds
+_LEGEND_HIDES = 8  # a pixel of what is busy counts as so many,
+_LEGEND_DETAIL = 2  # one of detail as so many: edges are thin, and stand for the thing that they bound
 _OFF_CORNER = np.array(
     [0.15, 0.01, 0.0]
 )  # share of its area that a legend rather hides: inside, at an edge, in a corner
@@ -133,8 +134,9 @@ def place_legend(
     far = room - near
     low = np.array([(x, y) for x in _spread(near[0], far[0]) for y in _spread(near[1], far[1])], np.int64)
     at_borders = ((low == near) | (low == far)).sum(axis=1)  # (C,) 2 in a corner, 1 at an edge
-    hidden = _covered(low, size_wh, busy) + (detail.inside(low, size_wh) if detail is not None else 0)
-    cost = _LEGEND_HIDES * hidden + _OFF_CORNER[at_borders] * math.prod(size_wh)
+    cost = _LEGEND_HIDES * _covered(low, size_wh, busy) + _OFF_CORNER[at_borders] * math.prod(size_wh)
+    if detail is not None:
+        cost = cost + _LEGEND_DETAIL * detail.inside(low, size_wh)
     best = int(cost.argmin())
     return _box_at(low[best], size_wh), float(cost[best])
 
