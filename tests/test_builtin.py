@@ -13,7 +13,8 @@ from draw_examples import receipt, scene
 from PIL import Image
 
 from pixwise import registry
-from pixwise.builtin import ENGINES, BuiltinSession, load_builtin, shrink, stack_ragged
+from pixwise.builtin import ENGINES, BuiltinSession, load_builtin, stack_ragged
+from pixwise.engine import shrink
 from pixwise.errors import CardError, SetupError
 from pixwise.samples import photo_like
 from pixwise.text import even_spans
@@ -33,9 +34,9 @@ def test_every_engine_has_a_card_and_every_card_an_engine():
 
 def test_an_unknown_engine_is_refused_with_the_nearest_name():
     card = registry.card_from_table(
-        {"id": "x", "task": "faces", "options": {"engine": "haar"}, "input": {"resize": "none"}}, "here"
+        {"id": "x", "task": "faces", "options": {"engine": "haar-front"}, "input": {"resize": "none"}}, "here"
     )
-    with pytest.raises(CardError, match=r"card 'x': options.engine must be known, got 'haar'; did you mean"):
+    with pytest.raises(CardError, match=r"card 'x': options.engine must be known, got 'haar-front'; did you mean"):
         load_builtin(card)
 
 

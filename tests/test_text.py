@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pixwise.text import lay_down, prefer_large, quad_size, reading_order, split_line, text_of_bytes
+from pixwise.text import lay_down, prefer_large, reading_order, split_line, text_of_bytes
 
 
 def line(left, top, width, height=20):
@@ -61,10 +61,6 @@ def test_few_lines_have_an_order(count):
 
 def test_lines_without_extent_have_an_order():
     assert sorted(reading_order(np.zeros((3, 4, 2), np.float32))) == [0, 1, 2]
-
-
-def test_a_quads_size_is_that_of_its_longer_edges():
-    assert quad_size(np.float32([[0, 0], [10, 0], [12, 5], [0, 4]])) == pytest.approx((12.04, 5.39), abs=0.01)
 
 
 def test_standing_text_starts_at_its_top_right():

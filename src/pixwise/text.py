@@ -9,11 +9,12 @@ import itertools
 
 import numpy as np
 
+from pixwise.points import quad_size
+
 __all__ = [
     "even_spans",
     "lay_down",
     "prefer_large",
-    "quad_size",
     "reading_order",
     "split_line",
     "text_of_bytes",
@@ -26,12 +27,6 @@ def text_of_bytes(payload: bytes) -> str:
         return payload.decode("utf-8")
     except UnicodeDecodeError:
         return payload.decode("latin-1")
-
-
-def quad_size(quad: np.ndarray) -> tuple[float, float]:
-    """Width and height of a (4, 2) quad: the longer of its opposite edges."""
-    edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)  # top, right, bottom, left
-    return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
 
 
 def lay_down(quad: np.ndarray) -> np.ndarray:

@@ -64,6 +64,38 @@ def test_bar_codes_that_fill_the_picture_are_read_where_they_are(reader, share):
     assert np.abs(middle - [640, 480]).max() < 0.1 * 1280 * share
 
 
+def bare(code, side, white=0):
+    """A code cut off where its dark modules end, `side` pixels wide, with so much white around it."""
+    dark = np.argwhere(np.array(code.convert("L")) < 128)
+    (top, left), (bottom, right) = dark.min(axis=0), dark.max(axis=0) + 1
+    cut = code.crop((left, top, right, bottom))
+    cut = cut.resize((side, round(side * cut.height / cut.width)), Image.Resampling.BOX)
+    return np.pad(np.array(cut), ((white, white), (white, white), (0, 0)), constant_values=255)
+
+
+@pytest.mark.parametrize("white", [0, 2])
+@pytest.mark.parametrize("side", [50, 75, 125, 200, 500, 1700])
+def test_qr_codes_cut_off_at_their_edge_are_read_where_they_are(reader, side, white):
+    codes = reader(bare(qr_code(LINK), side, white))
+    assert codes.texts == (LINK,)
+    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * side + white
+    assert np.abs(codes.quads[0] - corners).max() < 0.03 * side + 1
+
+
+def test_a_light_qr_code_cut_off_at_its_edge_is_read(reader):
+    assert reader(255 - bare(qr_code(LINK), 200)).texts == (LINK,)
+
+
+@pytest.mark.parametrize("white", [0, 3])
+@pytest.mark.parametrize("side", [190, 285, 475, 950, 1900])
+def test_bar_codes_cut_off_at_their_edge_are_read_where_they_are(reader, side, white):
+    picture = bare(bar_code(EAN), side, white)
+    codes = reader(picture)
+    assert codes.texts == (EAN,)
+    middle = (codes.boxes[0, :2] + codes.boxes[0, 2:]) / 2
+    assert np.abs(middle - np.array(picture.shape[1::-1]) / 2).max() < 0.1 * side
+
+
 def test_several_codes_come_back_from_top_to_bottom(reader):
     first = on_a_photo(qr_code("second"), size_hw=(600, 800), share=0.25, centre=(0.2, 0.7))
     both = on_a_photo(qr_code("first"), size_hw=(600, 800), share=0.25, centre=(0.7, 0.25), photo=first)

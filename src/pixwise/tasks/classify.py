@@ -18,23 +18,12 @@ import numpy as np
 
 from pixwise.errors import ShapeError
 from pixwise.results import Classes
+from pixwise.scores import sigmoid, softmax
 from pixwise.task import Task, check_range
 
 __all__ = ["Classifier"]
 
 Raw = Mapping[str, np.ndarray]
-
-
-def decode_softmax(logits: np.ndarray) -> np.ndarray:
-    """(C,) logits → (C,) shares that sum to 1."""
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()
-
-
-def decode_sigmoid(logits: np.ndarray) -> np.ndarray:
-    """(C,) logits → (C,), each from 0 to 1 by itself; without overflow."""
-    small = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, small) / (1 + small)
 
 
 def decode_probabilities(shares: np.ndarray) -> np.ndarray:
@@ -54,8 +43,8 @@ class Classifier(Task):
     name: ClassVar[str] = "classify"
     result_type: ClassVar[type] = Classes
     heads: ClassVar[Mapping[str, Any]] = {
-        "softmax": decode_softmax,
-        "sigmoid": decode_sigmoid,
+        "softmax": softmax,
+        "sigmoid": sigmoid,
         "probabilities": decode_probabilities,
     }
     card_options: ClassVar[Mapping[str, str]] = {"min_score": "share"}

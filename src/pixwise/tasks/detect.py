@@ -23,6 +23,7 @@ from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, crop, prepare
 from pixwise.results import Detections
+from pixwise.scores import sigmoid, softmax
 from pixwise.task import Task, check_range
 
 __all__ = ["Detector", "View"]
@@ -74,8 +75,7 @@ def decode_detr_softmax(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candi
         options: unused.
     """
     logits, boxes = _output(raw, "logits"), _output(raw, "pred_boxes")
-    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    shares = (shares / shares.sum(axis=-1, keepdims=True))[:, :-1]  # (Q, C)
+    shares = softmax(logits)[:, :-1]  # (Q, C)
     return _from_shares(boxes, fit), shares.max(axis=-1), shares.argmax(axis=-1)
 
 
@@ -122,12 +122,6 @@ def decode_boxes(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
     """
     boxes, scores = _output(raw, "boxes"), _output(raw, "scores")
     return boxes.reshape(-1, 4), scores, np.zeros(len(scores), np.int64)
-
-
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), without overflow."""
-    small = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, small) / (1 + small)
 
 
 def _output(raw: Raw, name: str) -> np.ndarray:
