@@ -163,7 +163,6 @@ class Detector(Task):
     card_options: ClassVar[Mapping[str, str]] = {
         "min_score": "share",
         "pairs": "count",
-        "pixel_mask": "bool",
         "suppress": "bool",
     }
     # How many classes the outputs of a head tell.
