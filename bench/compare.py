@@ -88,7 +88,7 @@ def apart(ours: Rows, theirs: Rows) -> str:
     """How far two answers are apart.
 
     A row of ours has partners in theirs: same label, score within 0.001. Scores that all but tie may stand in another
-    order, so a box is compared with its nearest partner; ours end at the picture, those that touch its edge are left out.
+    order, so a box is compared with its nearest partner. Ours end at the picture: those at the edge are left out.
     """
     paired, pixels = 0, 0.0
     for one, other in zip(ours, theirs, strict=True):
