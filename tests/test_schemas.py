@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from pixwise.analysis import Analysis, Outcome
+from pixwise.cli.sinks import LinesSink
+from pixwise.errors import PictureError
 from pixwise.results import RESULTS, Detections, Faces, ImageInfo, ModelInfo, Quality, Result, column
-from pixwise.schemas import analysis_schema, result_schema, schemas, write_schemas
+from pixwise.schemas import analysis_schema, error_schema, result_schema, schemas, write_schemas
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 IMAGE = ImageInfo("street.jpg", 640, 480, "0" * 64)
@@ -105,6 +107,21 @@ def test_a_spoiled_analysis_is_refused(task):
         check(document, analysis_schema())
 
 
+def test_an_error_in_json_lines_fits_its_schema():
+    lines = []
+    LinesSink(lines.append).fail("broken.jpg", PictureError("expected a picture, got text"))
+    check(json.loads(lines[0]), error_schema())
+
+
+@pytest.mark.parametrize("key", ["schema", "image", "error"])
+def test_a_spoiled_error_is_refused(key):
+    lines = []
+    LinesSink(lines.append).fail("broken.jpg", PictureError("it broke"))
+    document = json.loads(lines[0]) | {key: "pixwise/error/2"}
+    with pytest.raises(jsonschema.ValidationError):
+        check(document, error_schema())
+
+
 def test_schemas_of_others_results_are_made_too():
     @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
     class Trees(Result):
@@ -120,7 +137,7 @@ def test_the_module_writes_them(tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "pixwise.schemas", str(tmp_path)], capture_output=True, text=True, check=True
     )
-    assert len(run.stdout.split()) == len(list(tmp_path.glob("*.json"))) == len(RESULTS) + 1
+    assert len(run.stdout.split()) == len(list(tmp_path.glob("*.json"))) == len(RESULTS) + 2
     assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [
         path.read_bytes() for path in sorted(write_schemas(tmp_path / "again"))
     ]

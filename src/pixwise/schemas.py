@@ -1,6 +1,7 @@
-"""JSON schemas of every answer, made from the result types: `python -m pixwise.schemas docs/schemas` writes them.
+"""JSON schemas of answers, and of errors in their place: `python -m pixwise.schemas docs/schemas` writes them.
 
-Draft 2020-12. A schema allows no key that is not named in it; a changed form gets a higher number in its `schema` key.
+Draft 2020-12, made from the result types. A schema allows no key that is not named in it; a changed form gets a higher
+number in its `schema` key.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from pixwise.result import ImageInfo, ModelInfo, Result, columns, schema_id, values
 from pixwise.results import RESULTS
 
-__all__ = ["analysis_schema", "result_schema", "schemas", "write_schemas"]
+__all__ = ["analysis_schema", "error_schema", "result_schema", "schemas", "write_schemas"]
 
 Schema = dict[str, Any]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -74,10 +75,29 @@ def analysis_schema() -> Schema:
     }
 
 
+def error_schema() -> Schema:
+    """The schema of what stands in lists and lines for an input that has no answer."""
+    name = {"type": "string", "description": "name of its class"}
+    message = {"type": "string", "description": "what was expected, what came, what to do"}
+    return {
+        "$schema": _DRAFT,
+        "$id": "pixwise/error/1",
+        "title": "Error",
+        "description": "Why there is no answer about one input.",
+        **_closed(
+            {
+                "schema": {"const": "pixwise/error/1"},
+                "image": _closed({"source": {"type": "string", "description": _IMAGE["source"]}}),
+                "error": _closed({"type": name, "message": message}),
+            }
+        ),
+    }
+
+
 def schemas() -> dict[str, Schema]:
     """All schemas by file name."""
     made = {f"{schema_id(cls).split('/')[1]}.json": result_schema(cls) for cls in RESULTS}
-    return {**made, "analysis.json": analysis_schema()}
+    return {**made, "analysis.json": analysis_schema(), "error.json": error_schema()}
 
 
 def write_schemas(folder: Path | str) -> list[Path]:
