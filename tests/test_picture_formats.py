@@ -10,6 +10,7 @@ import pytest
 from drawn import BLUE, LOSSLESS, RED, WHITE, chunk, exif_with, near, pixels, png, saved, scene, tiff
 from PIL import Image, ImageCms, ImageOps
 
+from pixwise.errors import PictureError
 from pixwise.picture import Picture
 
 
@@ -249,6 +250,14 @@ def test_tiff_in_tiles():
 def test_tiff_of_32_bit_integers():
     grey = pixels(tiff(3, 1, 1, 32, np.array([0, 100, 255], "<i4").tobytes(), form=2))
     assert grey[0, :, 0].tolist() == [0, 100, 255]
+
+
+def test_a_tiff_of_three_float_channels_is_named_as_what_is_not_read():
+    data = tiff(2, 1, 3, 32, np.zeros(6, "<f4").tobytes(), form=3)
+    with pytest.raises(
+        PictureError, match=r"\(3 channels of 32-bit floats are not read; save 8 or 16 bits per channel"
+    ):
+        Picture.open(data)
 
 
 def test_tiff_above_pillows_own_bomb_limit_warns_of_nothing(monkeypatch):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import importlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import IO
+from typing import IO, Any
 
 from PIL import Image
 
@@ -233,6 +233,15 @@ def _tiff_decoder() -> type[Image.Image]:
     from PIL.TiffImagePlugin import TiffImageFile
 
     class Tiff(TiffImageFile):
+        def _setup(self) -> None:
+            """Pillow says "unknown pixel mode" of whole files, too; say which kind of pixels it does not read."""
+            try:
+                super()._setup()
+            except SyntaxError as error:
+                if str(error) != "unknown pixel mode":
+                    raise
+                raise SyntaxError(f"{_channels(self.tag_v2)} are not read; save 8 or 16 bits per channel") from error
+
         def load_prepare(self) -> None:
             """Take the memory here, within our limits; Pillow would warn or refuse by its own."""
             if self._im is None:
@@ -240,6 +249,12 @@ def _tiff_decoder() -> type[Image.Image]:
             super().load_prepare()
 
     return Tiff
+
+
+def _channels(tags: Mapping[int, Any]) -> str:
+    """What a TIFF says of its pixels: `3 channels of 32-bit floats`."""
+    count, bits, form = tags.get(277, 1), tags.get(258, (1,))[0], tags.get(339, (1,))[0]
+    return f"{count} channels of {bits}-bit {'floats' if form == 3 else 'numbers'}"
 
 
 def _heic_decoder() -> type[Image.Image]:
