@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from pixwise.errors import LimitError, OptionError, PictureError, ShapeError
+from pixwise.headers import Header
 from pixwise.picture import Limits, Picture
 from pixwise.pixels import Recipe, prepare, resize
 from pixwise.samples import photo_like
@@ -250,6 +251,16 @@ def test_scaled_decoding_never_goes_below_twice_the_asked_size(large):
         assert whole or (image.height >= 2 * size_hw[0] and image.width >= 2 * size_hw[1])
     assert picture.at_least((187, 250)).size == (500, 375)
     assert picture.at_least((751, 10)).size == (4000, 3000)
+
+
+@pytest.mark.parametrize(("told_wh", "scale_to"), [((121, 90), 90), ((120, 89), 90), ((136, 90), 20)])
+def test_a_decoder_that_gives_another_size_than_the_header_is_told(photo, told_wh, scale_to):
+    data = encoded(photo[:90, :120], "JPEG")
+    picture = Picture("x.jpg", data, None, Header("JPEG", told_wh), (255, 255, 255))
+    with pytest.raises(
+        PictureError, match=r"x.jpg: decoded size must be \d+ x \d+ as the header says, got \d+ x \d+; exp"
+    ):
+        picture.at_least((scale_to, scale_to))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (17, 33), (31, 15), (1000, 9), (639, 479)])

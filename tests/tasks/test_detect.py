@@ -160,15 +160,18 @@ def test_a_yolox_output_of_another_size_is_named():
 # Tiles.
 
 
-def blobs(threshold=0.6):
-    """A model that boxes bright blobs of at least three pixels, so that small ones vanish when a picture is shrunk."""
+def blobs(threshold=0.6, short=0):
+    """A model that boxes bright blobs of nine pixels or more: small ones vanish when a picture is shrunk.
+
+    Its boxes end so many pixels short of the blob.
+    """
 
     def look(row):
         mask = (row.max(axis=0) > threshold).astype(np.uint8)
         stats = cv2.connectedComponentsWithStats(mask)[2][1:]
         boxes = np.full((40, 4), np.nan, np.float32)
         for i, (x, y, w, h, _) in enumerate(stats[stats[:, 4] >= 9][:40]):
-            boxes[i] = x, y, x + w, y + h
+            boxes[i] = x + short, y + short, x + w - short, y + h - short
         return boxes
 
     def answer(feeds):
@@ -203,6 +206,12 @@ def test_a_thing_on_a_seam_is_found_once_wherever_it_lies(x, y, width, height):
     box = (x, y, x + width, y + height)
     found = replace(blobs(), tiles=160)(picture_with([box], (400, 600)))
     assert [tuple(map(round, map(float, row))) for row in found.boxes] == [box]
+
+
+@pytest.mark.parametrize("short", [0, 1])
+def test_pieces_are_dropped_though_the_model_ends_them_short_of_the_seam(short):
+    found = replace(blobs(short=short), tiles=160)(picture_with([(150, 100, 180, 130)], (400, 600)))
+    assert found.boxes.round().tolist() == [[150 + short, 100 + short, 180 - short, 130 - short]]
 
 
 def test_a_thing_larger_than_a_tile_is_found_whole_and_its_pieces_are_dropped():
