@@ -236,3 +236,10 @@ def test_a_card_that_lacks_a_size_is_told_with_its_file(tmp_path):
     (tmp_path / "card.toml").write_text('id = "mine"\nhead = "yolox"\n')
     with pytest.raises(CardError, match=r"card\.toml: card 'mine': input.size_hw must be .*; add size_hw"):
         card_of_path(str(tmp_path), "detect")
+
+
+def test_a_folder_that_is_called_like_a_known_model_does_not_take_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("yunet", "mine"):
+        (tmp_path / name).mkdir()
+    assert [looks_like_path(name) for name in ("yunet", "mine", "./yunet")] == [False, True, True]

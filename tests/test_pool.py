@@ -1,5 +1,6 @@
 """Models loaded once, kept within a budget."""
 
+import os
 import threading
 from dataclasses import replace
 
@@ -64,3 +65,13 @@ def test_options_are_checked_before_anything_is_loaded():
     with pytest.raises(CardError, match="model 'yunet' must answer 'codes'"):
         pool.task("codes", "yunet")
     assert len(pool) == 0
+
+
+def test_a_file_of_ones_own_that_was_replaced_is_another_model(tmp_path):
+    own = replace(built_in("opencv-codes"), folder=str(tmp_path), files=(registry.CardFile("m.onnx", "model"),))
+    pool, path = Pool(), tmp_path / "m.onnx"
+    path.write_bytes(b"one")
+    first = pool.session(own)
+    assert pool.session(own) is first
+    os.utime(path, ns=(1, 1))
+    assert pool.session(own) is not first

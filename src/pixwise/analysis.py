@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
-from pixwise import registry, store
+from pixwise import registry, shelf, store
 from pixwise.ask import names_checked
 from pixwise.errors import OptionError, PixwiseError, nearest
 from pixwise.picture import Limits, Picture
@@ -173,6 +173,8 @@ def choose_card(
     if fetched is not None and (pull or is_ready(fetched)):
         return fetched, ""
     advice = f"pixwise models pull {fetched.id}" if fetched is not None else ""
+    if fetched is not None and shelf.state(fetched) == "damaged":
+        advice = f"{advice} (its file is damaged)"
     if builtin is not None:
         return builtin, f"built-in; for {fetched.title or fetched.id}: {advice}" if fetched is not None else ""
     return None, f"needs {advice}" if advice else f"no model answers {task!r}"

@@ -18,7 +18,7 @@ from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
 from pixwise.processors import recipe_from_config
-from pixwise.registry import Card, CardFile, card_from_table
+from pixwise.registry import Card, CardFile, card_from_table, cards
 
 __all__ = ["card_from_configs", "card_of_path", "choose_onnx", "looks_like_path"]
 
@@ -53,8 +53,9 @@ _EXPORT = "export it, for instance: optimum-cli export onnx --model NAME FOLDER"
 
 
 def looks_like_path(model: str) -> bool:
-    """The name means a place on disk: it has a separator, ends in .onnx, or is there."""
-    return "/" in model or "\\" in model or model.endswith(".onnx") or Path(model).exists()
+    """The name means a place on disk: it has a separator, ends in .onnx, or is there and no card has this name."""
+    bare = not ("/" in model or "\\" in model or model.endswith(".onnx"))
+    return not bare or (Path(model).exists() and model not in {card.id for card in cards()})
 
 
 def card_of_path(model: str, task: str) -> Card:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pixwise.errors import OptionError
@@ -66,7 +67,7 @@ class Pool:
     ) -> Session:
         """The session of a card, loaded once however many ask at the same time; its licence is asked for each time."""
         check_licence(card, accept_licence)
-        key = (card.id, card.revision, card.folder, card.files, device, threads)
+        key = (card.id, card.revision, card.files, _stamps(card), device, threads)
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:
@@ -91,6 +92,14 @@ class Pool:
         """Forget all sessions."""
         with self._lock:
             self._sessions.clear()
+
+
+def _stamps(card: Card) -> Key:
+    """Where a model of one's own lies, and when its files were last written: a replaced file is another model."""
+    if not card.folder:
+        return ()
+    paths = [Path(card.folder, file.path) for file in card.files]
+    return (card.folder, *(path.stat().st_mtime_ns if path.exists() else 0 for path in paths))
 
 
 _SHARED: list[Pool] = []

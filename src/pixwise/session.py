@@ -269,6 +269,8 @@ class OnnxSession:
         actual = "cuda" if "CUDAExecutionProvider" in used else "cpu"
         if device == "cuda" and actual != "cuda":
             raise SetupError("device cuda was asked for, got a session that runs on the CPU; run: pixwise doctor")
+        if actual == "cpu" and "CUDAExecutionProvider" in providers:
+            _LOG.warning("CUDA is installed but did not start; this model runs on the CPU (pixwise doctor says more)")
         return cls(parts, sessions, actual)
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:

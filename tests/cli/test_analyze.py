@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pixwise.pool import shared_pool
 from pixwise.session import installed_providers
 
 TASKS = "quality,codes"  # the quick ones
@@ -97,7 +98,8 @@ def test_a_pull_that_fails_is_told_and_the_built_in_answers(cli, pictures, monke
 
 
 def test_a_task_that_fails_is_told_and_makes_the_code_1(cli, pictures, monkeypatch):
-    monkeypatch.setenv("PIXWISE_THREADS", "none")  # every model asks for it
+    monkeypatch.setenv("PIXWISE_THREADS", "none")  # every model asks for it when it is loaded
+    shared_pool().clear()
     code, out, err = cli("analyze", pictures / "a.png", "--tasks", "ocr,quality", "--no-draw")
     assert (code, err.count("\n")) == (1, 1)
     assert f"{pictures / 'a.png'}: ocr: PIXWISE_THREADS must be a positive number, got 'none'" in err
