@@ -20,6 +20,7 @@ import torch
 from oracle import tiny
 from PIL import Image
 
+from pixwise.errors import ShapeError
 from pixwise.results import Detections
 from pixwise.tasks.detect import Detector
 
@@ -148,10 +149,11 @@ def test_a_shift_by_half_a_pixel_is_seen(cases, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_wrong_head_is_seen(cases, name):
+def test_the_wrong_head_is_refused_by_its_number_of_classes(cases, name):
     case = cases(name)
     head = "detr_sigmoid" if name == "detr" else "detr_softmax"
-    assert case.complaints(replace(case.detector, card=replace(case.detector.card, head=head)), 0)
+    with pytest.raises(ShapeError, match=r"must tell \d+ classes, one per name of its card, got \d+"):
+        case.complaints(replace(case.detector, card=replace(case.detector.card, head=head)), 0)
 
 
 @pytest.mark.parametrize("name", ["rt_detr", "rt_detr_v2", "d_fine"])
