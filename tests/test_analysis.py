@@ -114,3 +114,7 @@ def test_an_analysis_is_shown_in_one_line_and_in_notebooks_by_task(photo):
     assert analysis["quality"]._repr_html_() in shown
     assert "classify: skipped (needs pixwise models pull" in shown
     assert "&lt;array&gt; 640 x 480" in shown
+
+
+def test_vectors_are_told_only_to_those_who_ask(photo):
+    assert analyze(photo, ["embed"])["embed"].dimension == 356

@@ -17,6 +17,7 @@ from drawn import (
 )
 from PIL import Image, ImageCms
 
+from pixwise.colours import lab_from_rgb
 from pixwise.picture import Picture
 
 
@@ -106,3 +107,8 @@ def test_the_profile_counts_in_a_scaled_decode_too():
     small = np.asarray(picture.at_least((80, 80)))
     assert small.shape == (160, 160, 3)
     assert near(small[80, 80], picture.pixels()[320, 320], 1)
+
+
+def test_lab_of_known_colours():
+    lab = lab_from_rgb(np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0]], np.uint8))
+    assert lab == pytest.approx(np.array([[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]]), abs=0.05)

@@ -243,3 +243,52 @@ def test_a_folder_that_is_called_like_a_known_model_does_not_take_its_place(tmp_
     for name in ("yunet", "mine"):
         (tmp_path / name).mkdir()
     assert [looks_like_path(name) for name in ("yunet", "mine", "./yunet")] == [False, True, True]
+
+
+# Encoders, for embed
+
+ENCODERS = [
+    ("CLIPModel", "clip", "image_embeds"),
+    ("CLIPVisionModelWithProjection", "clip_vision_model", "image_embeds"),
+    ("SiglipModel", "siglip", "pooler"),
+    ("SiglipVisionModel", "siglip_vision_model", "pooler"),
+    ("Siglip2Model", "siglip2", "pooler"),
+    ("Dinov2Model", "dinov2", "cls"),
+    ("Dinov2WithRegistersModel", "dinov2_with_registers", "cls"),
+    ("ConvNextModel", "convnext", "pooled"),
+]
+TOWERS = ["onnx/model.onnx", "onnx/text_model.onnx", "onnx/vision_model.onnx", "onnx/vision_model_int8.onnx"]
+
+
+def derive_encoder(architecture="CLIPModel", kind="clip", preprocessor=PREPROCESSOR, **given):
+    config = {"architectures": [architecture], "model_type": kind}
+    return derive(config, preprocessor, **{"task": "embed", "files": TOWERS, **given})
+
+
+@pytest.mark.parametrize(("architecture", "kind", "head"), ENCODERS)
+def test_an_encoder_gets_the_head_of_its_kind(architecture, kind, head):
+    assert derive_encoder(architecture, kind).head == head
+
+
+def test_of_towers_exported_together_the_one_for_pictures_is_taken():
+    assert derive_encoder().files[0].path == "onnx/vision_model.onnx"
+    assert derive_encoder(files=["vision_model.onnx", "text_model.onnx"]).files[0].path == "vision_model.onnx"
+    assert derive_encoder(files=["onnx/model.onnx"]).files[0].path == "onnx/model.onnx"
+    assert derive_encoder(onnx="onnx/vision_model_int8.onnx").precision == "int8"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"architecture": "ViTForImageClassification", "kind": "vit"},
+            r"must answer 'embed' \(…Model of clip, .*\), got one for 'classify' \(ViTForImageClassification\)",
+        ),
+        ({"architecture": "resnet50", "kind": None}, r"must answer 'embed' .*, got one for 'classify' \(resnet50\)"),
+        ({"task": "classify"}, r"must answer 'classify' .*, got one for 'embed' \(CLIPModel\)"),
+        ({"preprocessor": {"max_num_patches": 256}}, r"must make pictures of one size, got patches .*NaFlex.*; use"),
+    ],
+)
+def test_encoders_that_cannot_answer_are_refused(given, words):
+    with pytest.raises(CardError, match=words):
+        derive_encoder(**given)

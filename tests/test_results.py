@@ -13,6 +13,7 @@ from pixwise.results import (
     RESULTS,
     Classes,
     Detections,
+    Embedding,
     Faces,
     ImageInfo,
     ModelInfo,
@@ -23,6 +24,7 @@ from pixwise.results import (
     result_from_dict,
     values,
 )
+from pixwise.vectors import unit
 
 IMAGE, MODEL = ImageInfo("a b.jpg", 640, 480, "ab" * 32), ModelInfo("m", "0" * 40, "fp32", "MIT")
 
@@ -47,6 +49,8 @@ def made_up(cls, seed, count):
         made[spec.name] = [f"t{seed}é{i}" for i in range(count)] if kind is str else numbers.astype(kind)
         if spec.metadata["missing"]:
             made[spec.name][random.random(shape) < 0.2] = np.nan
+    if cls is Embedding:
+        return cls(image=IMAGE, model=MODEL, vector=unit(random.normal(size=8 + count)))
     made |= {spec.name: spec.metadata["dtype"](random.uniform(0, 500)) for spec in values(cls)}
     return cls(image=IMAGE, model=MODEL, **made)
 
@@ -275,7 +279,7 @@ def test_rows_are_kept_by_a_comparison_in_brackets():
         found["score"]
 
 
-@pytest.mark.parametrize("cls", RESULTS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", tuple(filter(columns, RESULTS)), ids=lambda cls: cls.__name__)
 def test_one_of_a_kind_is_told_in_the_singular(cls):
     one = {Classes: "1 class in", Detections: "1 detection in", Faces: "1 face in", TextLines: "1 line in"}
     assert one.get(cls, f"1 {cls.rows_key[:-1]} in") in made_up(cls, 1, 1)._repr_html_()
@@ -283,8 +287,8 @@ def test_one_of_a_kind_is_told_in_the_singular(cls):
 
 @pytest.mark.parametrize("cls", RESULTS, ids=lambda cls: cls.__name__)
 def test_every_kind_has_a_table_a_name_and_a_docstring(cls):
-    assert cls._repr_html_(made_up(cls, 1, 2)).count("<tr>") == 3
-    assert cls.rows_key != Result.rows_key
+    assert cls._repr_html_(made_up(cls, 1, 2)).count("<tr>") == (3 if columns(cls) else 0)
+    assert cls.rows_key != Result.rows_key if columns(cls) else cls.values_key
     assert cls.__doc__
     assert not cls.__doc__.startswith(cls.__name__ + "(")  # dataclass's own
 
@@ -306,3 +310,44 @@ def test_lines_join_into_a_text():
     quad = [[0, 0], [1, 0], [1, 1], [0, 1]]
     lines = TextLines(texts=["one", "two"], scores=[1, 1], quads=[quad] * 2, boxes=[[0, 0, 1, 1]] * 2)
     assert lines.text == "one\ntwo"
+
+
+# Vectors
+
+
+def test_vectors_come_back_from_json_to_the_last_bit():
+    vector = unit(np.random.default_rng(0).normal(size=512))
+    read = result_from_dict(json.loads(json.dumps(Embedding(vector=vector).to_dict())))
+    assert np.array_equal(read.vector, vector)
+    assert list(Embedding(vector=vector).to_dict()) == ["schema", "image", "model", "timings_ms", "embedding"]
+
+
+def test_an_answer_without_rows_says_so():
+    found = Embedding(vector=[0.6, 0.8])
+    assert (len(found), list(found), bool(found)) == (0, [], True)
+    with pytest.raises(IndexError, match="Embedding has no rows, only dimension, vector"):
+        found[0]
+
+
+def test_a_vector_is_a_read_only_copy():
+    mine = np.float32([0.6, 0.8])
+    found = Embedding(vector=mine)
+    mine[0] = 9
+    assert found.vector.tolist() == pytest.approx([0.6, 0.8])
+    with pytest.raises(ValueError, match="read-only"):
+        found.vector[0] = 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"vector": [3, 4]}, r"Embedding\.vector must have length 1, got 5; use pixwise\.vectors\.unit"),
+        ({"vector": [1, 0], "dimension": 3}, r"Embedding\.vector must have 3 numbers, got 2; mend the dimension"),
+        ({"vector": [[1, 0]]}, r"Embedding\.vector must have shape \(D,\), got \(1, 2\)"),
+        ({"vector": [1, np.nan]}, r"Embedding\.vector must be finite"),
+        ({"vector": ["a"]}, r"Embedding\.vector must be float32, got list; convert"),
+    ],
+)
+def test_vectors_that_do_not_fit_are_refused(given, words):
+    with pytest.raises(ShapeError, match=words):
+        Embedding(**given)

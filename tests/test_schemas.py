@@ -11,7 +11,7 @@ import pytest
 from pixwise.analysis import Analysis, Outcome
 from pixwise.cli.sinks import LinesSink
 from pixwise.errors import PictureError
-from pixwise.results import RESULTS, Detections, Faces, ImageInfo, ModelInfo, Quality, Result, column
+from pixwise.results import RESULTS, Detections, Embedding, Faces, ImageInfo, ModelInfo, Quality, Result, column
 from pixwise.schemas import analysis_schema, error_schema, result_schema, schemas, write_schemas
 
 COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "schemas"
@@ -29,6 +29,8 @@ def filled(cls, count=2):
         for spec in columns(cls)
     }
     made |= {spec.name: spec.metadata["dtype"](1) for spec in values(cls)}
+    if cls is Embedding:
+        made = {"vector": [0.6, 0.8]}
     return cls(image=IMAGE, model=ModelInfo("m", "r", "fp32", "MIT"), timings_ms={"model": 1.5}, **made)
 
 

@@ -6,6 +6,7 @@
     px.detect("street.jpg", labels=["person"])        # where is it: boxes, labels, scores
     px.faces("group.jpg").largest                     # faces with landmarks
     px.classify("pet.jpg")[0].label                   # what is it
+    px.similarity(px.embed("a.jpg"), px.embed("b.jpg"))   # how alike are they
     px.analyze("photo.jpg").draw("photo.jpg").show()  # everything at once
 
     reader = px.TextReader.load()                     # a class for reuse: one model, many pictures, many threads
@@ -22,7 +23,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_TASKS = ("classify", "codes", "detect", "faces", "ocr", "quality")
+_TASKS = ("classify", "codes", "detect", "embed", "faces", "ocr", "quality")
 _HOMES = {
     "Analysis": "pixwise.analysis",
     "Classes": "pixwise.results",
@@ -31,6 +32,8 @@ _HOMES = {
     "Codes": "pixwise.results",
     "Detections": "pixwise.results",
     "Detector": "pixwise.tasks.detect",
+    "Embedder": "pixwise.tasks.embed",
+    "Embedding": "pixwise.results",
     "FaceDetector": "pixwise.tasks.faces",
     "Faces": "pixwise.results",
     "Limits": "pixwise.picture",
@@ -41,6 +44,7 @@ _HOMES = {
     "TextLines": "pixwise.results",
     "TextReader": "pixwise.tasks.ocr",
     "analyze": "pixwise.analysis",
+    "similarity": "pixwise.vectors",
 }
 
 __all__ = [
@@ -51,6 +55,8 @@ __all__ = [
     "Codes",
     "Detections",
     "Detector",
+    "Embedder",
+    "Embedding",
     "FaceDetector",
     "Faces",
     "Limits",
@@ -65,9 +71,11 @@ __all__ = [
     "classify",
     "codes",
     "detect",
+    "embed",
     "faces",
     "ocr",
     "quality",
+    "similarity",
 ]
 
 

@@ -20,7 +20,7 @@ from pixwise.pool import Pool, shared_pool
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, Result
 from pixwise.session import check_machine
-from pixwise.task_table import TASKS
+from pixwise.task_table import ANALYSED, TASKS
 
 __all__ = ["Analysis", "Outcome", "analyze"]
 
@@ -113,7 +113,7 @@ def analyze(
 
     Args:
         source: one picture, anything `Picture.open` takes.
-        tasks: names, or one name; all when None.
+        tasks: names, or one name; when None, all but those whose answer only programs can read (embed).
         pull: fetch default models that are not on this machine.
         device: as in `Task.load`; for fetched models: built-ins run on the CPU.
         threads, offline, accept_licence: as in `Task.load`.
@@ -129,7 +129,7 @@ def analyze(
             f"analyze takes one picture, got a {type(source).__name__} of {len(source)}; "
             "ask for each: [px.analyze(one) for one in pictures]"
         )
-    asked = list(TASKS) if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)
+    asked = list(ANALYSED) if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)
     for task in asked:
         if task not in TASKS:
             raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")

@@ -15,8 +15,9 @@ from PIL import Image, ImageCms
 
 from pixwise.pixels import Pixels
 
-__all__ = ["alpha_of", "eight_bits", "to_rgb"]
+__all__ = ["alpha_of", "eight_bits", "lab_from_rgb", "to_rgb"]
 
+_XYZ_FROM_RGB = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _ROWS = 256  # a piece of the picture, so that wide numbers are not all turned to float64 at once
 
 
@@ -122,3 +123,12 @@ def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     if mode == "RGB" and "sRGB" in (profile.profile.profile_description or ""):
         return None
     return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+
+
+def lab_from_rgb(rgb: np.ndarray) -> np.ndarray:
+    """(N, 3) uint8 sRGB → (N, 3) float64 CIE L*a*b*, white D65 (CIE 15:2004; matrix of IEC 61966-2-1)."""
+    share = rgb / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _XYZ_FROM_RGB.T / _XYZ_FROM_RGB.sum(axis=1)
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)

@@ -42,6 +42,18 @@ _DETECT_HEADS = {  # model_type → head of tasks/detect.py
     "rt_detr_v2": "detr_sigmoid",
     "table-transformer": "detr_softmax",
 }
+_EMBED_HEADS = {  # model_type of a bare encoder → head of tasks/embed.py
+    "clip": "image_embeds",
+    "clip_vision_model": "image_embeds",
+    "convnext": "pooled",
+    "dinov2": "cls",
+    "dinov2_with_registers": "cls",
+    "siglip": "pooler",
+    "siglip2": "pooler",
+    "siglip2_vision_model": "pooler",
+    "siglip_vision_model": "pooler",
+}
+_STEMS = {"embed": ("vision_model", "model")}  # of towers that were exported together, the one for pictures
 _PAIRS = {
     "conditional_detr": 100,
     "dab-detr": 100,
@@ -127,9 +139,14 @@ def _card_from_configs(
     config: Config, preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str
 ) -> Card:
     architecture = _architecture(config, id)
-    task = _task_of(architecture, task, id)
+    task = _task_of(config, architecture, task, id)
+    if "max_num_patches" in (preprocessor or {}):
+        raise CardError(
+            f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
+            "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
+        )
     names = _names(config, id)
-    onnx = onnx or choose_onnx(files, id)
+    onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
     return Card(
         id=id,
         task=task,
@@ -143,14 +160,14 @@ def _card_from_configs(
     )
 
 
-def choose_onnx(files: Sequence[str], where: str) -> str:
-    """The ONNX file that is meant: onnx/model.onnx, else model.onnx, else the only one.
+def choose_onnx(files: Sequence[str], where: str, stems: Sequence[str] = ("model",)) -> str:
+    """The ONNX file that is meant: onnx/model.onnx, else model.onnx, else the only one; the first stem that is there.
 
     Raises:
         CardError: there is none, or more than one.
     """
     found = sorted(path for path in files if path.endswith(".onnx"))
-    for wanted in ("onnx/model.onnx", "model.onnx"):
+    for wanted in (f"{folder}{stem}.onnx" for stem in stems for folder in ("onnx/", "")):
         if wanted in found:
             return wanted
     if len(found) == 1:
@@ -201,13 +218,14 @@ def _architecture(config: Config, where: str) -> str:
     return str(named[0])
 
 
-def _task_of(architecture: str, task: str, where: str) -> str:
+def _task_of(config: Config, architecture: str, task: str, where: str) -> str:
     """The task that an architecture answers: the one that is asked for, or any when that is empty."""
     answers = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "")
     if not answers and "For" not in architecture:
-        answers = "classify"  # timm names the network only: "resnet50"
+        answers = "embed" if str(config.get("model_type")) in _EMBED_HEADS else "classify"  # timm: only "resnet50"
     if not answers or task not in ("", answers):
-        endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name)) or "a card.toml"
+        endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name))
+        endings = f"…Model of {', '.join(_EMBED_HEADS)}" if task == "embed" else endings or "a card.toml"
         what = f"one for {answers!r} ({architecture})" if answers else architecture
         raise CardError(
             f"{where}: model must answer {repr(task) if task else 'a task'} ({endings}), got {what}; choose another "
@@ -219,6 +237,8 @@ def _task_of(architecture: str, task: str, where: str) -> str:
 def _head(config: Config, task: str, architecture: str, where: str) -> str:
     if task == "classify":
         return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
+    if task == "embed":
+        return _EMBED_HEADS[str(config["model_type"])]
     kind = str(config.get("model_type", ""))
     if kind not in _DETECT_HEADS:
         raise CardError(

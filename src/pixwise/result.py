@@ -1,7 +1,8 @@
 """What all answers share: parallel arrays of declared shapes, rows, selection, JSON and back, a table for notebooks.
 
 A kind of answer is a frozen dataclass of `column(...)` fields (one value per row) and `value(...)` fields (one per
-picture); `results.py` declares them, this file makes them work. Others' results subclass `Result` in the same way.
+picture; an answer of these alone has no rows); `results.py` declares them, this file makes them work. Others' results
+subclass `Result` in the same way.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import html
 import re
 from collections import namedtuple
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -62,9 +63,17 @@ def column(json: str, dtype: type, *shape: int, doc: str, missing: bool = False)
     return field(metadata={"json": json, "dtype": dtype, "shape": shape, "doc": doc, "missing": missing})
 
 
-def value(dtype: type, doc: str) -> Any:
-    """Declare a field with one value per picture: `str`, `int` or `float`."""
-    return field(metadata={"dtype": dtype, "doc": doc})
+def value(dtype: type, doc: str, *, shape: tuple[int | str, ...] = (), default: Any = MISSING) -> Any:
+    """Declare a field with one value per picture.
+
+    Args:
+        dtype: `str`, `int` or `float`; for an array a numpy type.
+        doc: meaning and unit; goes into the JSON schema.
+        shape: of an array; a letter stands for any length. Arrays are told in full precision, since they are computed
+            with; other numbers at 4 decimals.
+        default: where it may be left out.
+    """
+    return field(default=default, metadata={"dtype": dtype, "doc": doc, "shape": shape})
 
 
 @cache
@@ -118,7 +127,7 @@ class Result:
     @classmethod
     def empty(cls, **given: Any) -> Self:
         """The answer "nothing": no rows; values that are not given are 0 or empty."""
-        zero = {spec.name: spec.metadata["dtype"]() for spec in values(cls)}
+        zero = {spec.name: _zero(spec) for spec in values(cls)}
         return cls(**{**{spec.name: () for spec in columns(cls)}, **zero, **given})
 
     def __len__(self) -> int:
@@ -137,6 +146,8 @@ class Result:
             return self.select(range(len(self))[index])
         if not isinstance(index, int | np.integer):
             return self.select(index)
+        if not columns(type(self)):
+            raise IndexError(f"{type(self).__name__} has no rows, only {', '.join(s.name for s in values(type(self)))}")
         return _row_type(type(self))(*(_cell(getattr(self, spec.name)[index]) for spec in columns(type(self))))
 
     def __iter__(self) -> Iterator[Any]:
@@ -186,7 +197,9 @@ class Result:
             "timings_ms": {step: round(float(ms), 2) for step, ms in self.timings_ms.items()},
         }
         if self.values_key:
-            out[self.values_key] = {spec.name: _plain(getattr(self, spec.name)) for spec in values(type(self))}
+            out[self.values_key] = {spec.name: _told(spec, getattr(self, spec.name)) for spec in values(type(self))}
+        if not specs:
+            return out
         lists = [_plain(getattr(self, spec.name)) for spec in specs]
         out[self.rows_key] = [
             dict(zip([spec.metadata["json"] for spec in specs], row, strict=True)) for row in zip(*lists, strict=True)
@@ -208,7 +221,7 @@ class Result:
         if schema != schema_id(cls):
             raise OptionError(f"document must have schema {schema_id(cls)!r}, got {schema!r}; use result_from_dict")
         try:
-            rows = document[cls.rows_key]
+            rows = document[cls.rows_key] if columns(cls) else ()
             read = {spec.name: [row[spec.metadata["json"]] for row in rows] for spec in columns(cls)}
             read |= {spec.name: document[cls.values_key][spec.name] for spec in values(cls)}
         except KeyError as error:
@@ -247,7 +260,8 @@ class Result:
     def __repr__(self) -> str:
         place, model = self.image.source or "a picture", self.model.id or "?"
         things = self.rows_key if len(self) != 1 else re.sub(r"((?<=ss)es|(?<=x)es|s)$", "", self.rows_key)
-        return f"<{type(self).__name__} {len(self)} {things} in {place} by {model}>"
+        rows = f" {len(self)} {things} in" if columns(type(self)) else " of"
+        return f"<{type(self).__name__}{rows} {place} by {model}>"
 
     def _repr_html_(self) -> str:
         """A table, for notebooks; `result.draw(picture)` shows the picture."""
@@ -259,6 +273,8 @@ class Result:
         facts = [f"{spec.name}: {_brief(getattr(self, spec.name))}" for spec in values(type(self))]
         facts += [f"… and {len(self) - _NOTEBOOK_ROWS} more"] if len(self) > _NOTEBOOK_ROWS else []
         lines = "".join(f"<div>{html.escape(line)}</div>" for line in (repr(self), *facts))
+        if not head:
+            return lines
         return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -307,13 +323,23 @@ def _holds_none(given: Any) -> bool:
     return given is None
 
 
+def _zero(spec: Field) -> Any:
+    """0, the empty text, or an array without elements."""
+    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
+    return np.zeros([0 if isinstance(length, str) else length for length in shape], dtype) if shape else dtype()
+
+
 def _checked_value(name: str, spec: Field, given: Any) -> Any:
-    dtype = spec.metadata["dtype"]
+    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
     try:
-        stored = dtype(given)
+        stored = np.array(given, dtype) if shape else dtype(given)
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"{name} must be {dtype.__name__}, got {given!r}; convert it before") from error
-    if dtype is float and not np.isfinite(stored):
+        actual = type(given).__name__ if shape else repr(given)
+        raise ShapeError(f"{name} must be {dtype.__name__}, got {actual}; convert it before") from error
+    if shape:
+        check_shape(name, stored, shape, finite=True)
+        stored.setflags(write=False)
+    elif dtype is float and not np.isfinite(stored):
         raise ShapeError(f"{name} must be finite, got {stored}; say 0 where nothing can be measured")
     return stored
 
@@ -337,7 +363,16 @@ def _plain(thing: Any) -> Any:
     return thing
 
 
+def _told(spec: Field, stored: Any) -> Any:
+    """A value as JSON has it; arrays with just as many digits as bring back the same number."""
+    if not spec.metadata["shape"]:
+        return _plain(stored)
+    return np.array([float(str(number)) for number in stored.reshape(-1)]).reshape(stored.shape).tolist()
+
+
 def _brief(thing: Any) -> str:
+    if isinstance(thing, np.ndarray) and thing.size > 32:
+        return f"{' x '.join(map(str, thing.shape))} numbers"
     if isinstance(thing, np.ndarray):
         return " ".join(_brief(item) for item in thing.reshape(-1).tolist())
     return f"{thing:.2f}" if isinstance(thing, float | np.floating) else str(thing)

@@ -6,6 +6,7 @@
     Codes        QR, bar codes  kinds, texts, quads, boxes
     Classes      labels         labels, scores
     Quality      a picture      sharpness, exposure, contrast, noise, hashes; dominant colours
+    Embedding    a picture      its vector: near one another where pictures are alike
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
 nothing is optional. `len(result)`, `result[i]` and iteration give rows; `result.select(...)` keeps some; `to_dict()` is
@@ -27,15 +28,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pixwise.boxes import area
-from pixwise.errors import OptionError, nearest
+from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 
 if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Classes", "Codes", "Detections", "Faces", "ImageInfo", "ModelInfo", "Quality", "Result", "TextLines",
-    "column", "columns", "result_from_dict", "schema_id", "value", "values",
+    "RESULTS", "Classes", "Codes", "Detections", "Embedding", "Faces", "ImageInfo", "ModelInfo", "Quality", "Result",
+    "TextLines", "column", "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -166,7 +167,28 @@ class Quality(Result):
     hexes: Texts = column("hex", str, doc="#rrggbb")
 
 
-RESULTS: tuple[type[Result], ...] = (Detections, Faces, TextLines, Codes, Classes, Quality)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Embedding(Result):
+    """A picture as one vector of length 1; the product of two is their cosine. Only vectors of one model compare."""
+
+    values_key: ClassVar[str] = "embedding"
+
+    dimension: int = value(int, "how many numbers the vector has", default=0)
+    vector: Floats = value(np.float32, "unit length", shape=("D",))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        length = float(np.linalg.norm(self.vector))
+        if self.dimension not in (0, len(self.vector)):
+            raise ShapeError(
+                f"Embedding.vector must have {self.dimension} numbers, got {len(self.vector)}; mend the dimension"
+            )
+        if len(self.vector) and abs(length - 1) > 1e-3:
+            raise ShapeError(f"Embedding.vector must have length 1, got {length:.4g}; use pixwise.vectors.unit")
+        object.__setattr__(self, "dimension", len(self.vector))
+
+
+RESULTS: tuple[type[Result], ...] = (Detections, Faces, TextLines, Codes, Classes, Quality, Embedding)
 
 
 def result_from_dict(document: Mapping[str, Any]) -> Result:

@@ -122,8 +122,9 @@ def _answer(cls: type[Result]) -> Schema:
     }
     if cls.values_key:
         answer[cls.values_key] = _closed({spec.name: _value(spec) for spec in values(cls)})
-    row = _closed({spec.metadata["json"]: _column(spec) for spec in columns(cls)})
-    answer[cls.rows_key] = {"type": "array", "items": row}
+    if columns(cls):
+        row = _closed({spec.metadata["json"]: _column(spec) for spec in columns(cls)})
+        answer[cls.rows_key] = {"type": "array", "items": row}
     return answer
 
 
@@ -139,7 +140,13 @@ def _record(cls: type, docs: Mapping[str, str]) -> Schema:
 
 
 def _value(spec: Field) -> Schema:
-    return {"type": _TYPES[spec.metadata["dtype"].__name__], "description": spec.metadata["doc"]}
+    """A scalar, or lists as deep as its shape; a letter in the shape leaves the length open."""
+    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
+    cell: Schema = {"type": "number" if shape else _TYPES[dtype.__name__]}
+    for length in reversed(shape):
+        fixed = {} if isinstance(length, str) else {"minItems": length, "maxItems": length}
+        cell = {"type": "array", "items": cell, **fixed}
+    return {**cell, "description": spec.metadata["doc"]}
 
 
 def _column(spec: Field) -> Schema:

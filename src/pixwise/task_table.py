@@ -10,15 +10,22 @@ from pixwise.errors import OptionError, nearest
 if TYPE_CHECKING:
     from pixwise.task import Task
 
-__all__ = ["TASKS", "TaskEntry", "task_class"]
+__all__ = ["ANALYSED", "TASKS", "TaskEntry", "task_class"]
 
 
 class TaskEntry(NamedTuple):
-    """Home of a task."""
+    """Home of a task.
+
+    Attributes:
+        module, class_name: where it lives.
+        help: one line.
+        analysed: `analyze` asks it without being told to. A vector says nothing to somebody who looks at a picture.
+    """
 
     module: str
     class_name: str
     help: str
+    analysed: bool = True
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -28,7 +35,11 @@ TASKS: dict[str, TaskEntry] = {
     "ocr": TaskEntry("pixwise.tasks.ocr", "TextReader", "Read printed text."),
     "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),
     "quality": TaskEntry("pixwise.tasks.quality", "QualityMeter", "Measure sharpness, exposure, noise and colours."),
+    "embed": TaskEntry(
+        "pixwise.tasks.embed", "Embedder", "Turn the picture into a vector, to compare and search.", analysed=False
+    ),
 }
+ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)
 
 
 def task_class(name: str) -> type[Task]:

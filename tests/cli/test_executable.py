@@ -69,6 +69,7 @@ def test_help_names_every_verb(executable):
         "ocr",
         "codes",
         "quality",
+        "embed",
         "models",
         "doctor",
         "bench",

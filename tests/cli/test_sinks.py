@@ -9,7 +9,7 @@ import pytest
 
 from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, csv_header
 from pixwise.errors import PictureError
-from pixwise.results import Classes, Detections, Faces, ImageInfo, Quality
+from pixwise.results import Classes, Detections, Embedding, Faces, ImageInfo, Quality
 
 SEEN = Detections(
     image=ImageInfo("straße, 1.jpg", 9, 9), labels=("cat", "dog"), label_ids=[1, 2], scores=[0.9, 0.5],
@@ -110,3 +110,16 @@ def test_json_escapes_control_signs(sink):
     assert text.isascii()
     assert "\x1b" not in text
     assert r"\u001b[2J\u009b2J" in text
+
+
+def test_a_vector_is_one_cell_in_full_precision():
+    vector = np.float32([0.6, 0.8, 1e-9])
+    (row,) = csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Embedding), Embedding(vector=vector))))
+    assert row["dimension"] == "3"
+    assert [np.float32(number) for number in row["vector"].split()] == vector.tolist()
+
+
+def test_numbers_of_a_document_stand_in_a_line():
+    text = written(JsonSink, Embedding(vector=[0.6, -0.8, 1e-9]))
+    assert '"vector": [0.6, -0.8, 1e-09]\n' in text
+    assert json.loads(text)["embedding"]["dimension"] == 3

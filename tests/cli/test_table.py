@@ -3,7 +3,7 @@
 import pytest
 
 from pixwise.cli.table import Screen, answer_of, clean, heading, line_of, said_of
-from pixwise.results import Classes, Detections, ImageInfo, ModelInfo, Quality, TextLines
+from pixwise.results import Classes, Detections, Embedding, ImageInfo, ModelInfo, Quality, TextLines
 
 LONG = "word " * 100
 
@@ -73,3 +73,11 @@ def test_what_a_code_says_cannot_steer_the_terminal():
 def test_brackets_are_text_not_markup():
     assert "[red]x[/red]" in Screen(terminal=False).text(line_of("codes", "[red]x[/red]"))
     assert Screen(terminal=False).text("[red]x[/red] :cat:") == "[red]x[/red] :cat:\n"
+
+
+def test_a_vector_is_shortened():
+    seen = Embedding(image=ImageInfo("a.png", 40, 30), model=ModelInfo("look"), vector=[0.5] * 4 + [0.0] * 508)
+    assert [line.split("  ")[0] for line in plain(seen).splitlines()[:2]] == ["a.png", "embedding"]
+    assert "dimension  512 " in plain(seen)
+    assert "vector     0.500 0.500 0.500 0.500 …" in plain(seen)
+    assert len(plain(seen)) < 300

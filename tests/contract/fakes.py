@@ -69,6 +69,15 @@ def _classes(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndar
     return {"logits": np.full_like(values, -30.0) if nothing and card.head == "sigmoid" else values}
 
 
+def _vector(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    name = "image_embeds" if card.head == "image_embeds" else "pooler_output"
+    return {name: _random(pixels).normal(0, 1, 12).astype(np.float32)}
+
+
+def _tokens(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    return {"last_hidden_state": _random(pixels).normal(0, 1, (10, 12)).astype(np.float32)}
+
+
 HEADS = {
     "detr_sigmoid": _detr,
     "detr_softmax": _detr,
@@ -77,4 +86,8 @@ HEADS = {
     "softmax": _classes,
     "sigmoid": _classes,
     "probabilities": _classes,
+    "image_embeds": _vector,
+    "pooler": _vector,
+    "cls": _tokens,
+    "mean_patches": _tokens,
 }

@@ -12,7 +12,7 @@ from pixwise.draw import Canvas, colour_of, draw, draw_into
 from pixwise.draw.palette import contrast, on
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
-from pixwise.results import RESULTS, Classes, Codes, Detections, Faces, Quality, TextLines
+from pixwise.results import RESULTS, Classes, Codes, Detections, Embedding, Faces, ModelInfo, Quality, TextLines
 from pixwise.samples import photo_like
 
 BACKGROUNDS = {"black": 0, "white": 255, "grey": 128}
@@ -42,6 +42,7 @@ def samples(width, height):
         Faces(scores=[0.9], boxes=[face], landmarks=[points]),
         TextLines(texts=["Total 12.50"], scores=[0.9], quads=[quad], boxes=[box]),
         Codes(kinds=["QR_CODE"], texts=["https://example.org"], quads=[quad], boxes=[box]),
+        Embedding(model=ModelInfo("clip-b32"), vector=[0.6, 0.8]),
         Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
         Quality.empty(
             colours=[[250, 0, 0], [0, 0, 250]], shares=[0.7, 0.3], hexes=["#fa0000", "#0000fa"], sharpness=99

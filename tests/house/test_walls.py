@@ -10,7 +10,20 @@ import pixwise
 
 SOURCE = Path(pixwise.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-TASKS_MAY = {"picture", "pixels", "boxes", "masks", "points", "text", "scores", "results", "task", "errors"}
+TASKS_MAY = {
+    "picture",
+    "pixels",
+    "colours",
+    "boxes",
+    "masks",
+    "points",
+    "text",
+    "scores",
+    "vectors",
+    "results",
+    "task",
+    "errors",
+}
 HOMES = {  # package → the only places that may import it; folders end in /
     "onnxruntime": {"session.py"},
     "huggingface_hub": {"hub.py", "intake.py"},

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.samples import photo_like
-from pixwise.tasks.quality import QualityMeter, difference_hash, dominant_colours, lab_from_rgb, noise, perceptual_hash
+from pixwise.tasks.quality import QualityMeter, difference_hash, dominant_colours, noise, perceptual_hash
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +134,6 @@ def test_no_more_colours_than_asked_and_shares_fall(meter):
 def test_colours_are_the_same_every_time(meter):
     picture = photo_like(300, 400)
     assert meter(picture).to_dict()["colours"] == meter(picture.copy()).to_dict()["colours"]
-
-
-def test_lab_of_known_colours():
-    lab = lab_from_rgb(np.array([[255, 255, 255], [0, 0, 0], [255, 0, 0]], np.uint8))
-    assert lab == pytest.approx(np.array([[100, 0, 0], [0, 0, 0], [53.24, 80.09, 67.20]]), abs=0.05)
 
 
 @pytest.mark.parametrize("size_hw", [(1, 1), (2, 2), (10, 20_000), (20_000, 10)])

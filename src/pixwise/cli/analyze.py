@@ -30,7 +30,7 @@ from pixwise.errors import PixwiseError, nearest
 from pixwise.session import choose_providers
 from pixwise.store import is_offline
 from pixwise.task import Task
-from pixwise.task_table import TASKS
+from pixwise.task_table import ANALYSED, TASKS
 
 __all__ = ["command"]
 
@@ -56,7 +56,7 @@ def run(arguments: tuple[str, ...], options: dict[str, Any]) -> int:
 
 
 def _tasks(asked: str) -> list[str]:
-    names = [name.strip() for name in asked.split(",") if name.strip()] if asked else list(TASKS)
+    names = [name.strip() for name in asked.split(",") if name.strip()] if asked else list(ANALYSED)
     for name in names:
         if name not in TASKS:
             raise click.UsageError(f"--tasks must name known tasks, got {name!r}; {nearest(name, TASKS)}")

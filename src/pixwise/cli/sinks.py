@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import Field
 from typing import Any, Protocol
 
 import numpy as np
@@ -175,8 +176,13 @@ def csv_rows(answer: Result) -> list[list[Any]]:
     source, kind = answer.image.source, type(answer)
     if not answer.values_key:
         return [[source, *(number for cell in row for number in _flat(cell))] for row in answer]
-    told = [_flat(getattr(answer, spec.name))[0] for spec in values(kind)]
+    told = [_value(spec, getattr(answer, spec.name)) for spec in values(kind)]
     return [[source, *told, *(_joined(getattr(answer, spec.name)) for spec in columns(kind))]]
+
+
+def _value(spec: Field, stored: Any) -> Any:
+    """A value in one cell; the numbers of an array with blanks between, in full precision."""
+    return " ".join(map(str, np.ravel(stored))) if spec.metadata["shape"] else _flat(stored)[0]
 
 
 def _joined(column: Iterable[Any]) -> str:

@@ -20,6 +20,7 @@ __all__ = ["INDENT", "Screen", "answer_of", "clean", "heading", "line_of", "said
 INDENT = 10  # of what belongs to a task, in `analyze`
 _PIPE_WIDTH = 20_000  # nothing is cut or wrapped
 _HIDDEN = frozenset({"label_id", "quad", "landmarks", "rgb"})  # said by another column, or only of use to programs
+_FEW = 4  # numbers of an array that are shown
 _RIGHT = frozenset({"score", "share", "box"})
 
 
@@ -53,7 +54,8 @@ def heading(image: ImageInfo) -> Text:
 def said_of(result: Result) -> Text:
     """`3 detections by dfine-s in 41 ms`."""
     spent = sum(result.timings_ms.values())
-    return Text.assemble(_count(len(result), result.rows_key), (f"  by {result.model.id} in {spent:.0f} ms", "dim"))
+    said = _count(len(result), result.rows_key) if columns(type(result)) else result.values_key
+    return Text.assemble(said, (f"  by {result.model.id} in {spent:.0f} ms", "dim"))
 
 
 def line_of(name: str, text: str | Text, style: str = "") -> Padding:
@@ -133,6 +135,8 @@ def table_of(*titles: str) -> Table:
 
 
 def _brief(thing: Any) -> str:
+    if isinstance(thing, np.ndarray) and thing.size > _FEW:
+        return " ".join(f"{number:.3f}" for number in thing.reshape(-1)[:_FEW]) + " …"
     return f"{thing:.2f}" if isinstance(thing, float | np.floating) else clean(str(thing))
 
 

@@ -18,7 +18,7 @@ from pixwise.draw.canvas import Canvas, LegendRow
 from pixwise.draw.palette import PALETTE, colour_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
-from pixwise.results import Classes, Codes, Detections, Faces, Quality, Result, TextLines
+from pixwise.results import Classes, Codes, Detections, Embedding, Faces, Quality, Result, TextLines
 
 __all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
 
@@ -109,3 +109,9 @@ def _(result: Quality, canvas: Canvas) -> None:
         f"noise {result.noise:.1f}",
     )
     canvas.legend([*map(LegendRow, facts), LegendRow(strip=strip)])
+
+
+@draw_into.register
+def _(result: Embedding, canvas: Canvas) -> None:
+    if result.dimension:
+        canvas.legend([LegendRow(text) for text in (result.model.id, f"{result.dimension} numbers") if text])

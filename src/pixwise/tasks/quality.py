@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
+from pixwise.colours import lab_from_rgb
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, prepare
 from pixwise.results import Quality
@@ -25,7 +26,6 @@ __all__ = ["QualityMeter"]
 Raw = Mapping[str, np.ndarray]
 _TINY_WH = {"dhash": (9, 8), "phash": (32, 32)}
 _NEAR = 14.0  # colours closer than this in L*a*b* are shades of one
-_XYZ_FROM_RGB = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 
 
 def decode_measures(raw: Raw, colours: int) -> dict[str, Any]:
@@ -154,15 +154,6 @@ def _merge(centres: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         near = np.linalg.norm(centres - centres[k], axis=1) < _NEAR
         into[into == k] = max(np.flatnonzero(near), key=lambda other: (sizes[other], -other))
     return into
-
-
-def lab_from_rgb(rgb: np.ndarray) -> np.ndarray:
-    """(N, 3) uint8 sRGB → (N, 3) float64 CIE L*a*b*, white D65 (CIE 15:2004; matrix of IEC 61966-2-1)."""
-    share = rgb / 255
-    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-    xyz = linear @ _XYZ_FROM_RGB.T / _XYZ_FROM_RGB.sum(axis=1)
-    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,88 @@
+"""Pure functions on vectors of pictures: length 1, cosines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixwise.errors import OptionError, ShapeError
+from pixwise.results import Embedding
+
+__all__ = ["similarity", "unit"]
+
+Floats = npt.NDArray[np.float32]
+
+
+def unit(vectors: npt.ArrayLike) -> Floats:
+    """Scale vectors to length 1.
+
+    Args:
+        vectors: (..., D), any numbers.
+
+    Returns:
+        (..., D) float32.
+
+    Raises:
+        ShapeError: one is 0 throughout, or not finite.
+    """
+    wide = np.asarray(vectors, np.float64)  # squares of float16 overflow
+    lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+    if not np.isfinite(lengths).all() or not lengths.all():
+        raise ShapeError("vectors must be finite and not 0 throughout, got one that is not; check the model's output")
+    return (wide / lengths).astype(np.float32)
+
+
+def similarity(
+    a: Embedding | Sequence[Embedding], b: Embedding | Sequence[Embedding]
+) -> float | npt.NDArray[np.float32]:
+    """How alike pictures are: the cosine of their vectors, 1 for equal ones. What is "alike" depends on the model.
+
+    Args:
+        a, b: answers of `embed`, or lists of them.
+
+    Returns:
+        One number; for lists a row per element of `a` and a column per element of `b`: (N, M), (N,) or (M,).
+
+    Raises:
+        OptionError: the vectors are of different models, revisions or precisions, or something is no `Embedding`.
+        ShapeError: they have different dimensions.
+    """
+    rows, columns = _listed("a", a), _listed("b", b)
+    _check_alike([*rows, *columns])
+    shape = [len(many) for given, many in ((a, rows), (b, columns)) if not isinstance(given, Embedding)]
+    if not rows or not columns:
+        return np.zeros(shape, np.float32)
+    left, right = (np.stack([row.vector for row in many]) for many in (rows, columns))  # (N, D), (M, D)
+    cosines = np.clip(left @ right.T, -1, 1)
+    return cosines.reshape(shape) if shape else float(cosines[0, 0])
+
+
+def _listed(name: str, given: Embedding | Sequence[Embedding]) -> list[Embedding]:
+    many = [given] if isinstance(given, Embedding) else given
+    if not isinstance(many, list | tuple) or not all(isinstance(each, Embedding) for each in many):
+        odd = next((each for each in many if not isinstance(each, Embedding)), many) if isinstance(many, list) else many
+        raise OptionError(
+            f"{name} must be an Embedding or a list of them, got {type(odd).__name__}; ask px.embed(picture) first"
+        )
+    return list(many)
+
+
+def _check_alike(embeddings: Sequence[Embedding]) -> None:
+    """Refuse vectors that live in different spaces: their cosine is a number without a meaning."""
+    for other in embeddings[1:]:
+        first = embeddings[0]
+        for what in ("id", "revision", "precision"):
+            mine, theirs = getattr(first.model, what), getattr(other.model, what)
+            if mine != theirs:
+                name = "model" if what == "id" else what
+                raise OptionError(
+                    f"vectors must be of one {name}, got {mine or 'none'!r} and {theirs or 'none'!r}; "
+                    "embed both with the same model"
+                )
+        if first.dimension != other.dimension:
+            raise ShapeError(
+                f"vectors must have one dimension, got {first.dimension} and {other.dimension}; "
+                "embed both with the same model"
+            )
