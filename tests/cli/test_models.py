@@ -9,8 +9,8 @@ import pytest
 from hub_server import DATA, MODEL, Fault
 
 from pixwise import registry
-from pixwise.cli.model_moves import _Arrivals
 from pixwise.cli.model_rows import megabytes
+from pixwise.cli.progress import Arrivals
 from pixwise.registry import CardFile
 
 VIT = {
@@ -210,7 +210,7 @@ def test_every_verb_has_help_and_json(models, verb):
 
 def test_a_terminal_sees_a_bar(monkeypatch, capsys):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    with _Arrivals("tiny") as arrivals:
+    with Arrivals("tiny") as arrivals:
         arrivals(CardFile("m.onnx"), 500_000, 1_000_000)
         arrivals(CardFile("m.onnx"), 1_000_000, 1_000_000)
     assert "tiny m.onnx" in capsys.readouterr().err

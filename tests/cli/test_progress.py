@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from pixwise.cli.progress import Fetching, Progress, duration
+from pixwise.cli.progress import Arrivals, Progress, duration
 from pixwise.registry import CardFile
 
 
@@ -50,14 +50,14 @@ def test_one_item_has_no_line():
 
 def test_no_terminal_sees_nothing(capfd):
     list(Progress(3).over("abc"))
-    Fetching()(CardFile("model.onnx"), 1, 2)
+    with Arrivals("tiny", lines=False) as arrivals:
+        arrivals(CardFile("model.onnx"), 2, 2)
     assert capfd.readouterr() == ("", "")
 
 
-def test_fetching_tells_file_and_megabytes():
+def test_a_bar_tells_model_file_and_megabytes():
     with on_terminal() as terminal:
-        fetching = Fetching()
-        fetching(CardFile("onnx/model.onnx"), 12_300_000, 41_000_000)
-        assert terminal.getvalue() == "\r\x1b[Kfetching onnx/model.onnx  12.3 of 41.0 MB"
-        fetching.clear()
-    assert terminal.getvalue().endswith("\r\x1b[K")
+        with Arrivals("tiny") as arrivals:
+            arrivals(CardFile("onnx/model.onnx"), 12_300_000, 41_000_000)
+        assert "tiny onnx/model.onnx" in terminal.getvalue()
+        assert "12.3/41.0 MB" in terminal.getvalue()

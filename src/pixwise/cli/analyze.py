@@ -23,7 +23,7 @@ from pixwise.cli.options import (
     output_options,
     task_options,
 )
-from pixwise.cli.progress import Fetching
+from pixwise.cli.progress import Arrivals
 from pixwise.cli.run import FAILURES, Answered, limits_of, one_line, opened, write_all
 from pixwise.cli.table import INDENT, Screen, answer_of, heading, line_of, said_of
 from pixwise.errors import PixwiseError, nearest
@@ -73,17 +73,17 @@ def _refuse_model(context: click.Context, param: click.Parameter, given: str | N
 
 def _pull(options: dict[str, Any]) -> int:
     """Fetch the default models of the tasks; one that cannot be fetched is told, and the rest goes on without it."""
-    failed, fetching = 0, Fetching()
+    failed = 0
     for task in options["tasks"]:
         card, _ = choose_card(task, pull=True)
+        if card is None:
+            continue
         try:
-            if card is not None:
-                store.ensure(card, accept_licence=options["accept_licence"], progress=fetching)
+            with Arrivals(card.id, lines=False) as arrivals:
+                store.ensure(card, accept_licence=options["accept_licence"], progress=arrivals)
         except PixwiseError as error:
             failed = 3
-            fetching.clear()
             say(f"pixwise: {card.id}: {one_line(error)}")
-    fetching.clear()
     return failed
 
 

@@ -10,7 +10,7 @@ from pixwise import registry, store
 from pixwise.cli.files import plan_output
 from pixwise.cli.inputs import expand, is_one
 from pixwise.cli.options import CODE_ROWS, INPUT_ROWS, Verb, limit_options, model_options, output_options, task_options
-from pixwise.cli.progress import Fetching
+from pixwise.cli.progress import Arrivals
 from pixwise.cli.run import Answered, answered, limits_of, write_all
 from pixwise.task import Task, as_loaded, load_card, load_model
 from pixwise.task_table import TASKS, task_class
@@ -75,8 +75,7 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     licences, offline = options.pop("accept_licence"), options.pop("offline") or None
     card = load_card(name, cls.name, offline=offline)
     cls.check(card, options)
-    fetching = Fetching()
-    store.ensure(card, offline=offline, accept_licence=licences, progress=fetching)
-    fetching.clear()
+    with Arrivals(card.id, lines=False) as arrivals:
+        store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
     session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=licences)
     return cls(card=as_loaded(card), session=session, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import click
 
 from pixwise import bundles, registry, shelf, store
 from pixwise.cli.model_rows import facts_of, here_of, is_here, megabytes, named, print_json, print_table, size_of
+from pixwise.cli.progress import Arrivals
 from pixwise.errors import CardError, FetchError, LicenceError, ModelFileError, ModelMissingError, OptionError
-from pixwise.registry import Card, CardFile
+from pixwise.registry import Card
 
 __all__ = ["bundle", "import_", "pull", "rm"]
 
@@ -49,7 +49,7 @@ def _pull_one(card: Card, force: bool, accept_licence: Sequence[str], offline: b
     repair = was == "damaged" and not store.is_offline(offline)
     if repair:
         click.echo(f"pixwise: {card.id} is damaged and is fetched again", err=True)
-    with _Arrivals(card.id) as arrivals:
+    with Arrivals(card.id) as arrivals:
         store.ensure(card, offline=offline, accept_licence=accept_licence, progress=arrivals, force=force or repair)
     did = was if was == "built in" else "was here" if was == "ready" and not force else "fetched"
     return {"did": did, **facts_of(card)}
@@ -97,44 +97,8 @@ def bundle(ids: Sequence[str], task: str, out: str, json_: bool) -> int:
 
 def import_(file: str, force: bool, json_: bool) -> int:
     """Install the models of a bundle."""
-    with _Arrivals("import") as arrivals:
+    with Arrivals("import") as arrivals:
         rows = [vars(packed) for packed in bundles.install(Path(file), progress=arrivals, force=force)]
     if json_:
         return print_json(rows)
     return print_table((), [(row["id"], "installed", megabytes(row["bytes"])) for row in rows])
-
-
-class _Arrivals:
-    """Tells on stderr what arrives: a bar on a terminal, else a line per file that is complete."""
-
-    def __init__(self, name: str):
-        self._name, self._bar, self._rows = name, None, {}
-        if sys.stderr is not None and sys.stderr.isatty():
-            from rich import progress
-            from rich.console import Console
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.DownloadColumn(),
-                progress.TransferSpeedColumn(),
-                progress.TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
-
-    def __enter__(self) -> _Arrivals:
-        if self._bar is not None:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def __call__(self, file: CardFile, here: int, total: int) -> None:
-        if self._bar is not None:
-            if file.path not in self._rows:
-                self._rows[file.path] = self._bar.add_task(f"{self._name} {file.path}", total=total or None)
-            self._bar.update(self._rows[file.path], completed=here, total=total or None)
-        elif here == total:
-            click.echo(f"{self._name} {file.path} {megabytes(total)}", err=True)

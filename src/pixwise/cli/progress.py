@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 if TYPE_CHECKING:
     from pixwise.registry import CardFile
 
-__all__ = ["Fetching", "Progress"]
+__all__ = ["Arrivals", "Progress"]
 
 T = TypeVar("T")
 _PAUSE_S = 0.1  # between two drawings
@@ -82,16 +84,44 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-class Fetching:
-    """`fetching model.onnx  12.3 of 41.0 MB`, drawn over itself while a model arrives; what `store.ensure` takes."""
+class Arrivals:
+    """Tells on stderr what arrives: a bar on a terminal, else a line per complete file; what `store.ensure` takes.
 
-    def __init__(self) -> None:
-        self._line = Line()
+    Args:
+        name: of what arrives.
+        lines: tell complete files where there is no terminal.
+    """
+
+    def __init__(self, name: str, *, lines: bool = True):
+        self._name, self._lines, self._bar, self._rows = name, lines, None, {}
+        if sys.stderr is not None and sys.stderr.isatty():
+            from rich import progress
+            from rich.console import Console
+
+            self._bar = progress.Progress(
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.DownloadColumn(),
+                progress.TransferSpeedColumn(),
+                progress.TimeRemainingColumn(),
+                console=Console(stderr=True),
+            )
+
+    def __enter__(self) -> Arrivals:
+        if self._bar is not None:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
 
     def __call__(self, file: CardFile, here: int, total: int) -> None:
-        of = f" of {total / 1e6:.1f}" if total else ""
-        self._line.draw(f"fetching {file.path}  {here / 1e6:.1f}{of} MB")
+        if self._bar is not None:
+            if file.path not in self._rows:
+                self._rows[file.path] = self._bar.add_task(f"{self._name} {file.path}", total=total or None)
+            self._bar.update(self._rows[file.path], completed=here, total=total or None)
+        elif self._lines and here == total:
+            from pixwise.cli.model_rows import megabytes
 
-    def clear(self) -> None:
-        """Take the line away."""
-        self._line.clear()
+            click.echo(f"{self._name} {file.path} {megabytes(total)}", err=True)
