@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pixwise-bench")
     parser.add_argument("--sizes", default=",".join(SIZES))
+    parser.add_argument("--batches", default="1,8")
     args = parser.parse_args()
     print("ms per picture: transformers plain, channels last; Pixwise exact, fast; ratios to the quicker transformers")
     head = f"{'model':14} {'picture':8} {'batch':>5} {'plain':>7} {'last':>7} {'exact':>7} {'fast':>7}   "
@@ -127,7 +128,7 @@ def compare(name: str, args: argparse.Namespace) -> None:
         Way("fast", pixwise_way, folder, task, args.threads, False),
     ]
     for size in args.sizes.split(","):
-        for batch in (1, 8):
+        for batch in map(int, args.batches.split(",")):
             job = [jpeg(size, args.folder, seed) for seed in range(batch)]
             times, answers = medians(ways, job, rounds=max(3, args.rounds // batch))
             report(name, size, batch, times, answers)
