@@ -57,14 +57,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Case]:
-    made: dict[str, Case] = {}
-
-    def case(name: str) -> Case:
-        if name not in made:
-            made[name] = Case(name, tmp_path_factory.mktemp("oracle"))
-        return made[name]
-
-    return case
+    return tiny.made_once(Case, tmp_path_factory)
 
 
 @pytest.mark.parametrize("name", MODELS)

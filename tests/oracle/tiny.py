@@ -8,15 +8,17 @@ queries and classes, and a fault shows.
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
 import io
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import transformers
 from PIL import Image
@@ -243,3 +245,8 @@ def save(name: str, model: torch.nn.Module, preprocessor: dict, folder: Path) ->
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     export(name, model, folder / "onnx" / "model.onnx")
     return folder
+
+
+def made_once(case: Callable, tmp_path_factory: pytest.TempPathFactory) -> Callable:
+    """`case(name, folder)`, made when a name is first asked for: exporting takes seconds."""
+    return functools.cache(lambda name: case(name, tmp_path_factory.mktemp("oracle")))
