@@ -5,10 +5,12 @@ import threading
 from dataclasses import replace
 
 import pytest
+from test_session import write_model
 
 from pixwise import registry
 from pixwise.errors import CardError, LicenceError, OptionError
 from pixwise.pool import Pool
+from pixwise.registry import CardFile
 
 
 def built_in(name):
@@ -75,3 +77,16 @@ def test_a_file_of_ones_own_that_was_replaced_is_another_model(tmp_path):
     assert pool.session(own) is first
     os.utime(path, ns=(1, 1))
     assert pool.session(own) is not first
+
+
+def test_models_that_share_a_file_share_its_session(tmp_path):
+    for name in ("vision.onnx", "text.onnx"):
+        write_model(tmp_path / name)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    files = tuple(map(CardFile, ("vision.onnx", "text.onnx", "tokenizer.json"), ("model", "text", "tokenizer")))
+    both = replace(built_in("look"), id="both", runtime="onnx", folder=str(tmp_path), files=files)
+    pool = Pool()
+    joined, alone = pool.session(both), pool.session(both.only(("model",)))
+    assert joined.of("model") is alone
+    assert (joined.files["tokenizer"], len(pool)) == (tmp_path / "tokenizer.json", 3)
+    assert joined.of("text") is pool.session(both).of("text")

@@ -9,13 +9,14 @@ import pytest
 
 from pixwise import registry
 from pixwise.errors import CardError, OptionError, PictureError, SetupError, ShapeError, UnknownModelError
+from pixwise.loading import load_card, load_model
 from pixwise.picture import Picture
 from pixwise.pixels import Recipe
 from pixwise.registry import Card
 from pixwise.results import Classes
 from pixwise.samples import jpeg_like
 from pixwise.session import FakeSession
-from pixwise.task import Task, check_range, load_card, load_model
+from pixwise.task import Task, check_range
 
 CARD = Card(id="mean", task="mean", head="mean", recipe=Recipe(resize="none", scale=1.0), batch=4, licence="MIT")
 
@@ -215,3 +216,42 @@ def test_a_model_of_another_type_is_refused(model):
 def test_a_wrong_word_for_on_error_is_told_with_what_the_right_ones_do(task):
     with pytest.raises(OptionError, match="must be 'raise' or 'return', got 'ignore'; 'return' puts each error"):
         task(grey(1), on_error="ignore")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceMeans(MeanTask):
+    """A row per face that another task found."""
+
+    needs: ClassVar[tuple] = ("faces",)
+
+    def preprocess(self, picture, faces):
+        return {"image": np.stack([picture.pixels()] * len(faces)) if faces else np.zeros((0, 1, 1, 3))}, faces
+
+    def postprocess(self, raw, fit):
+        assert bool(raw) == bool(fit)
+        return Classes(labels=fit, label_ids=range(len(fit)), scores=raw.get("mean", ()))
+
+
+def test_answers_of_other_tasks_are_asked_of_the_helpers():
+    helpers = {"faces": lambda picture: ["one", "two"][: picture.width - 4]}
+    task = FaceMeans(card=CARD, session=FakeSession(mean), helpers=helpers)
+    assert [answer.labels for answer in task([grey(1), grey(2, (4, 5))])] == [("one", "two"), ("one",)]
+
+
+def test_a_picture_without_rows_is_answered_without_the_model():
+    task = FaceMeans(card=CARD, session=FakeSession(mean), helpers={"faces": lambda picture: []})
+    assert len(task(grey(1))) == 0
+    assert task.session.fed == []
+
+
+def test_a_helper_that_is_missing_is_told():
+    with pytest.raises(OptionError, match=r"mean needs the answer of faces, got none; use \.given\(faces=…\) or load"):
+        FaceMeans(card=CARD, session=FakeSession(mean))(grey(1))
+
+
+def test_an_answer_that_is_known_is_not_asked_again(task):
+    known = task(grey(5))
+    class_of = FaceMeans(card=CARD, session=FakeSession(mean)).given(faces=known)
+    assert class_of.helpers["faces"](Picture.open(grey(5))) is known
+    with pytest.raises(ShapeError, match="picture must be 6 x 4 px"):
+        class_of(grey(1, (9, 9)))

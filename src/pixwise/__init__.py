@@ -13,7 +13,8 @@
     for lines in reader(["a.png", "b.png"]): print(lines.text)
 
 Every answer is a typed result: rows of named values, `to_dict()` for JSON, `draw(picture)` to look at, `model` to know
-who said it. Importing this module loads nothing else; names are imported when they are used.
+who said it. Their types are in `pixwise.results`. Importing this module loads nothing else; names are imported when
+they are used.
 """
 
 from __future__ import annotations
@@ -21,69 +22,28 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from pixwise.task_table import TASKS
+
 __version__ = "0.1.0"
 
-_TASKS = ("classify", "codes", "detect", "embed", "faces", "ocr", "quality")
+_CLASSES = {entry.class_name: entry.module for entry in TASKS.values()}  # a function and a class for each task
 _HOMES = {
     "Analysis": "pixwise.analysis",
-    "Classes": "pixwise.results",
-    "Classifier": "pixwise.tasks.classify",
-    "CodeReader": "pixwise.tasks.codes",
-    "Codes": "pixwise.results",
-    "Detections": "pixwise.results",
-    "Detector": "pixwise.tasks.detect",
-    "Embedder": "pixwise.tasks.embed",
-    "Embedding": "pixwise.results",
-    "FaceDetector": "pixwise.tasks.faces",
-    "Faces": "pixwise.results",
     "Limits": "pixwise.picture",
     "Picture": "pixwise.picture",
     "PixwiseError": "pixwise.errors",
-    "Quality": "pixwise.results",
-    "QualityMeter": "pixwise.tasks.quality",
-    "TextLines": "pixwise.results",
-    "TextReader": "pixwise.tasks.ocr",
     "analyze": "pixwise.analysis",
     "similarity": "pixwise.vectors",
 }
 
-__all__ = [
-    "Analysis",
-    "Classes",
-    "Classifier",
-    "CodeReader",
-    "Codes",
-    "Detections",
-    "Detector",
-    "Embedder",
-    "Embedding",
-    "FaceDetector",
-    "Faces",
-    "Limits",
-    "Picture",
-    "PixwiseError",
-    "Quality",
-    "QualityMeter",
-    "TextLines",
-    "TextReader",
-    "__version__",
-    "analyze",
-    "classify",
-    "codes",
-    "detect",
-    "embed",
-    "faces",
-    "ocr",
-    "quality",
-    "similarity",
-]
+__all__ = sorted(("__version__", *TASKS, *_CLASSES, *_HOMES))
 
 
 def __getattr__(name: str) -> Any:
-    if name in _TASKS:
+    if name in TASKS:
         found = importlib.import_module("pixwise.ask").one_liner(name)
-    elif name in _HOMES:
-        found = getattr(importlib.import_module(_HOMES[name]), name)
+    elif name in _HOMES or name in _CLASSES:
+        found = getattr(importlib.import_module((_HOMES | _CLASSES)[name]), name)
     else:
         raise AttributeError(f"module 'pixwise' has no attribute {name!r}")
     globals()[name] = found

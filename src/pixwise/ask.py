@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 import time
 from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
@@ -25,8 +24,10 @@ def one_liner(name: str) -> Callable[..., Any]:
     """The function that answers one task in one line, with the signature and the documentation of the task's class."""
     cls = task_class(name)
 
-    def ask(source: Any, model: str | os.PathLike[str] = "", *, on_error: str = "raise", **options: Any) -> Any:
+    def ask(source: Any, *args: Any, on_error: str = "raise", **options: Any) -> Any:
         check_on_error(on_error)
+        options = _named(name, cls, args, options)
+        model = options.pop("model", "")
         if isinstance(source, list | tuple) or on_error == "return":
             return shared_pool().task(name, model, **options)(source, on_error=on_error)
         started = time.perf_counter()
@@ -50,6 +51,20 @@ def one_liner(name: str) -> Callable[..., Any]:
     return ask
 
 
+def _named(name: str, cls: type, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+    """Options with those that were given by place: the task's own question if it has one, then the model."""
+    places = [place for place in (cls.positional, "model") if place]
+    if len(args) > len(places):
+        raise OptionError(
+            f"{name} takes the picture, then {', '.join(places)}, got {1 + len(args)} values; name options"
+        )
+    given = dict(zip(places, args, strict=False))
+    twice = [place for place in given if place in options]
+    if twice:
+        raise OptionError(f"{twice[0]} of {name} must be given once, got it by place and by name; leave one out")
+    return {**options, **given}
+
+
 def names_checked(function: Callable[..., Any]) -> Callable[..., Any]:
     """The same function; a misspelt keyword is an `OptionError` that names the right one, as it is for tasks."""
     known = inspect.signature(function).parameters
@@ -66,14 +81,16 @@ def names_checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _signature(cls: type) -> inspect.Signature:
     one = inspect.Parameter
-    parameters = [
-        one("source", one.POSITIONAL_OR_KEYWORD, annotation=Any),
-        one("model", one.POSITIONAL_OR_KEYWORD, default="", annotation=str),
-        one("on_error", one.KEYWORD_ONLY, default="raise"),
-    ]
+    parameters = [one("source", one.POSITIONAL_OR_KEYWORD, annotation=Any)]
+    model = one("model", one.POSITIONAL_OR_KEYWORD, default="", annotation=str)
+    later = [model, one("on_error", one.KEYWORD_ONLY, default="raise")]
     for spec in fields(cls):
         if spec.name not in ("card", "session"):
             default = spec.default if spec.default is not MISSING else spec.default_factory()
-            parameters.append(one(spec.name, one.KEYWORD_ONLY, default=default, annotation=spec.type))
+            kind = one.POSITIONAL_OR_KEYWORD if spec.name == cls.positional else one.KEYWORD_ONLY
+            (parameters if spec.name == cls.positional else later).append(
+                one(spec.name, kind, default=default, annotation=spec.type)
+            )
+    parameters += later
     parameters += [one(name, one.KEYWORD_ONLY, default=default) for name, default in _LOAD.items()]
     return inspect.Signature(parameters, return_annotation=cls.result_type)

@@ -15,6 +15,7 @@ Engines:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,7 @@ class BuiltinSession:
     def __init__(self, engine: Engine):
         self.engine = engine
         self.bytes = getattr(engine, "bytes", 0)
+        self.files: Mapping[str, Any] = {}
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
         return (Tensor("image", (-1, -1, -1, 3), "uint8"),)
@@ -65,17 +67,23 @@ class BuiltinSession:
     def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
         return stack_ragged([self.engine(np.ascontiguousarray(pixels)) for pixels in feeds["image"]])
 
+    def of(self, part: str) -> BuiltinSession:
+        return self
+
 
 class PixelSession:
     """Gives its feeds back."""
 
-    device, bytes = "cpu", 0
+    device, bytes, files = "cpu", 0, MappingProxyType({})
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
         return ()
 
     def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
         return dict(feeds)
+
+    def of(self, part: str) -> PixelSession:
+        return self
 
 
 def stack_ragged(answers: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

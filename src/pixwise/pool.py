@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pixwise.errors import OptionError
+from pixwise.loading import as_loaded, load_card, load_model
 from pixwise.registry import Card
-from pixwise.session import Session, check_machine
-from pixwise.store import check_licence
-from pixwise.task import Task, as_loaded, load_card, load_model
+from pixwise.session import JoinedSession, Session, check_machine
+from pixwise.store import check_licence, ensure
+from pixwise.task import Task
 from pixwise.task_table import task_class
 
 __all__ = ["Pool", "shared_pool"]
@@ -53,8 +54,9 @@ class Pool:
         cls.check_option_names(options)
         card = load_card(model, name, offline=offline)
         cls.check(card, options)
-        session = self.session(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
-        return cls(card=as_loaded(card), session=session, **options)
+        load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
+        options["helpers"] = {need: self.task(need, **load) for need in cls.needs} | options.get("helpers", {})
+        return cls(card=as_loaded(card), session=self.session(card, **load), **options)
 
     def session(
         self,
@@ -65,9 +67,35 @@ class Pool:
         offline: bool | None = None,
         accept_licence: Sequence[str] = (),
     ) -> Session:
-        """The session of a card, loaded once however many ask at the same time; its licence is asked for each time."""
+        """The session of a card, loaded once however many ask at the same time; its licence is asked for each time.
+
+        Cards that share a part share its session: a picture tower serves `embed` and `zeroshot`.
+        """
         check_licence(card, accept_licence)
-        key = (card.id, card.revision, card.files, _stamps(card), device, threads)
+        load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
+        if len(card.parts) < 2:
+            return self._one(card, **load)
+        if any(self._key(card.only((part,)), device, threads) not in self._sessions for part in card.parts):
+            ensure(card, offline=offline, accept_licence=accept_licence)  # all files, or none is opened
+        return JoinedSession({part: self._one(card.only((part,)), **load) for part in card.parts})
+
+    def _key(self, card: Card, device: str, threads: int) -> Key:
+        """What a session is of: files, whoever's card names them; a built-in's engine belongs to its card."""
+        return (
+            card.id if card.runtime == "builtin" else "",
+            card.repo,
+            card.revision,
+            card.files,
+            _stamps(card),
+            device,
+            threads,
+        )
+
+    def _one(
+        self, card: Card, *, device: str, threads: int, offline: bool | None, accept_licence: Sequence[str]
+    ) -> Session:
+        """The session of a card with one part."""
+        key = self._key(card, device, threads)
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
 from pixwise.errors import CardError, UnknownModelError, nearest
 from pixwise.recipe import Recipe
-from pixwise.task_table import TASKS
+from pixwise.task_table import TASKS, cards_of
 
 __all__ = [
     "Card",
     "CardFile",
     "card",
+    "card_for",
     "card_from_table",
     "cards",
     "check_card_options",
@@ -99,6 +100,19 @@ class Card:
     folder: str = ""
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of its parts, in the order of its files."""
+        return tuple(file.part for file in self.files if file.part)
+
+    def only(self, parts: Collection[str]) -> Card:
+        """The card with the files of some parts, and what lies beside those."""
+        mine = tuple(file.path for file in self.files if file.part in parts)
+        others = tuple(file.path for file in self.files if file.part and file.part not in parts)
+        beside = [file.path for file in self.files if not file.part and not file.path.startswith(others)]
+        beside += [path for path in (file.path for file in self.files if not file.part) if path.startswith(mine)]
+        return replace(self, files=tuple(file for file in self.files if file.path in (*mine, *beside)))
+
+    @property
     def verified(self) -> bool:
         """Every file has a hash that was seen."""
         return all(file.sha256 for file in self.files)
@@ -129,8 +143,10 @@ def tasks() -> tuple[str, ...]:
 
 
 def cards(task: str = "") -> tuple[Card, ...]:
-    """All cards, or those of one task; defaults first."""
-    chosen = [entry for entry in _all_cards().values() if task in ("", entry.task)]
+    """All cards, or those that can answer one task, with the files that it runs; defaults first."""
+    chosen = [entry for entry in _all_cards().values() if cards_of(task) in ("", entry.task)]
+    if task:
+        chosen = [card_for(entry, task) for entry in chosen if not _lacking(entry, task)]
     return tuple(
         sorted(chosen, key=lambda entry: (entry.task, not entry.default, entry.runtime == "builtin", entry.id))
     )
@@ -151,10 +167,33 @@ def card(name: str, task: str = "") -> Card:
             "(pixwise models list)"
         )
     found = known[name]
-    if task and found.task != task:
+    if task and found.task != cards_of(task):
         fitting = ", ".join(entry.id for entry in cards(task))
         raise CardError(f"model {name!r} must answer {task!r}, got one for {found.task!r}; choose one of: {fitting}")
-    return found
+    return card_for(found, task) if task else found
+
+
+def card_for(found: Card, task: str) -> Card:
+    """The card with the files that a task runs.
+
+    Raises:
+        CardError: it lacks one.
+    """
+    lacking = _lacking(found, task)
+    if lacking:
+        fitting = ", ".join(entry.id for entry in cards(task))
+        raise CardError(
+            f"model {found.id!r} must have {' and '.join(lacking)} to answer {task!r}, got none; "
+            f"choose one of: {fitting}"
+        )
+    return found.only(TASKS[task].parts) if task in TASKS and TASKS[task].parts and found.files else found
+
+
+def _lacking(found: Card, task: str) -> list[str]:
+    """Parts that a task runs and a model does not have; a built-in has no files, but all of its task's own parts."""
+    wanted = TASKS[task].parts if task in TASKS else ()
+    has = found.parts if found.runtime != "builtin" else ("model",)
+    return [part for part in wanted if part not in has]
 
 
 def default_card(task: str, runtime: str = "") -> Card | None:

@@ -9,28 +9,26 @@ no files. One session serves many threads.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from pixwise.cores import available_threads
 from pixwise.errors import ModelFileError, OptionError, SetupError, ShapeError
 
 __all__ = [
     "FakeSession",
+    "JoinedSession",
     "OnnxSession",
     "Session",
     "Tensor",
-    "available_threads",
-    "cgroup_folders",
-    "cgroup_quota",
     "check_machine",
     "choose_providers",
     "installed_providers",
@@ -38,6 +36,7 @@ __all__ = [
 ]
 
 Arrays = Mapping[str, np.ndarray]
+Answer = Arrays | Callable[[Arrays], Arrays]
 _DEVICES = ("auto", "cpu", "cuda")
 _LOG = logging.getLogger("pixwise")
 _CREATION = threading.Lock()  # creating two sessions at once makes onnxruntime's thread pools fight
@@ -58,6 +57,7 @@ class Session(Protocol):
 
     device: str
     bytes: int
+    files: Mapping[str, Path]  # parts that are read by others, such as the tokenizer
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
         """The inputs of a part; empty when anything goes."""
@@ -67,61 +67,9 @@ class Session(Protocol):
         """Run one part. The first axis of every array, in and out, is the batch."""
         ...
 
-
-def available_threads(asked: int = 0) -> int:
-    """CPU threads for one session: as asked, else PIXWISE_THREADS, else all; never more than cores are granted.
-
-    Granted are the cores of the affinity, within the quota of the cgroup. More threads would take turns on them and
-    spin while they wait for one another: 99 on two cores made OCR 14 times slower.
-    """
-    told = os.environ.get("PIXWISE_THREADS", "")
-    if told and not asked:
-        if not told.isdecimal() or int(told) < 1:
-            raise OptionError(f"PIXWISE_THREADS must be a positive number, got {told!r}; unset it to use all cores")
-        asked = int(told)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    granted = max(1, min(cores, int(cgroup_quota() or cores)))
-    if asked > granted:
-        _LOG.debug("%d threads were asked for, %d cores are granted: taking %d", asked, granted, granted)
-    return min(asked or granted, granted)
-
-
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> float:
-    """Cores granted by this process's cgroup and those above it (v2 `cpu.max`, v1 `cpu.cfs_*`); 0 is no limit."""
-    granted = [cores for folder in cgroup_folders("cpu", root, own) if (cores := _quota_of(folder))]
-    return max(1.0, min(granted)) if granted else 0.0
-
-
-def cgroup_folders(controller: str, root: Path, own: Path) -> Iterator[Path]:
-    """Where limits of this process stand: a container sees its own at the root, a service of the system further down.
-
-    Args:
-        controller: `cpu` or `memory`.
-        root: where the cgroups are mounted.
-        own: which one this process is in: lines of `number:controllers:path`, no controllers for v2.
-    """
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        lines = []
-    told = [line.split(":", 2)[1:] for line in lines if line.count(":") >= 2]
-    for controllers, path in (("", "/"), (controller, "/"), *told):
-        if controllers == "" or controller in controllers.split(","):
-            below = PurePosixPath(path.lstrip("/"))
-            yield from ((root / controller if controllers else root) / place for place in (below, *below.parents))
-
-
-def _quota_of(folder: Path) -> float:
-    """Cores that one cgroup grants; 0 when it says nothing."""
-    for quota_file, period_file in (("cpu.max", ""), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
-        try:
-            words = (folder / quota_file).read_text().split()
-            period = words[1] if not period_file else (folder / period_file).read_text()
-            quota = -1.0 if words[0] == "max" else float(words[0])
-            return max(0.0, quota / float(period))
-        except (OSError, ValueError, IndexError, ZeroDivisionError):
-            continue
-    return 0.0
+    def of(self, part: str) -> Session:
+        """The session that runs this part: itself, unless it is joined from several."""
+        ...
 
 
 def _onnxruntime() -> Any:
@@ -232,6 +180,7 @@ class OnnxSession:
     def __init__(self, parts: Mapping[str, Path], sessions: Mapping[str, Any], device: str):
         self.device = device
         self.bytes = sum(_bytes_with_siblings(path) for path in parts.values())
+        self.files = {part: path for part, path in parts.items() if part not in sessions}
         self._sessions = dict(sessions)
         self._inputs = {part: tuple(map(_tensor, session.get_inputs())) for part, session in sessions.items()}
         self._outputs = {part: [output.name for output in session.get_outputs()] for part, session in sessions.items()}
@@ -243,7 +192,7 @@ class OnnxSession:
         """Open the files of a model.
 
         Args:
-            parts: part name → ONNX file.
+            parts: part name → ONNX file; files of other kinds are kept in `files`.
             device: see `choose_providers`.
             threads: per session, at most what the process may use; 0 is all of it.
             arena: keep the memory of a run for the next one. Quicker, but it is never given back, and grows with every
@@ -263,18 +212,23 @@ class OnnxSession:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         sessions = {}
         for part, path in parts.items():
+            if path.suffix.lower() != ".onnx":
+                continue
             with _CREATION:
                 sessions[part] = _create(ort, path, options, providers)
         used = {provider for session in sessions.values() for provider in session.get_providers()}
         actual = "cuda" if "CUDAExecutionProvider" in used else "cpu"
-        if device == "cuda" and actual != "cuda":
+        if device == "cuda" and actual != "cuda" and sessions:
             raise SetupError("device cuda was asked for, got a session that runs on the CPU; run: pixwise doctor")
-        if actual == "cpu" and "CUDAExecutionProvider" in providers:
+        if actual == "cpu" and "CUDAExecutionProvider" in providers and sessions:
             _LOG.warning("CUDA is installed but did not start; this model runs on the CPU (pixwise doctor says more)")
         return cls(parts, sessions, actual)
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
         return self._inputs[part]
+
+    def of(self, part: str) -> OnnxSession:
+        return self
 
     def opened(self, part: str = "model") -> Any:
         """The onnxruntime session of a part, for a library that wants to run it by itself."""
@@ -345,19 +299,54 @@ def _said(error: BaseException) -> str:
     return textwrap.shorten(_NOISE.sub("", str(error)).rstrip(". \n") or type(error).__name__, 300, placeholder=" …")
 
 
+class JoinedSession:
+    """Sessions of single parts as one, so that models which share a part load it once.
+
+    Args:
+        sessions: part name → the session that has it.
+    """
+
+    def __init__(self, sessions: Mapping[str, Session]):
+        self._sessions = dict(sessions)
+        self.device = next((each.device for each in self._sessions.values() if not each.files), "cpu")
+        self.files = {part: path for each in self._sessions.values() for part, path in each.files.items()}
+
+    @property
+    def bytes(self) -> int:
+        return sum(session.bytes for session in self._sessions.values())
+
+    def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
+        return self._sessions[part].inputs(part)
+
+    def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
+        return self._sessions[part].run(feeds, part)
+
+    def of(self, part: str) -> Session:
+        return self._sessions[part].of(part)
+
+
 class FakeSession:
     """A session for tests: answers with given arrays and remembers what it was fed.
 
     Args:
         answer: {name: (B, ...)} arrays, of which the first rows are given, repeated as needed; or a function of feeds.
         inputs: what `inputs()` tells.
+        files: part → path.
+        parts: other parts: name → answer, as above.
     """
 
     device = "fake"
     bytes = 0
 
-    def __init__(self, answer: Arrays | Callable[[Arrays], Arrays], inputs: tuple[Tensor, ...] = ()):
-        self.answer, self._inputs = answer, inputs
+    def __init__(
+        self,
+        answer: Answer,
+        inputs: tuple[Tensor, ...] = (),
+        *,
+        files: Mapping[str, Path] | None = None,
+        parts: Mapping[str, Answer] | None = None,
+    ):
+        self.answer, self._inputs, self.files, self.parts = answer, inputs, dict(files or {}), dict(parts or {})
         self.fed: list[dict[str, np.ndarray]] = []
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
@@ -365,7 +354,11 @@ class FakeSession:
 
     def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
         self.fed.append(dict(feeds))
-        if callable(self.answer):
-            return dict(self.answer(feeds))
+        answer = self.parts.get(part, self.answer)
+        if callable(answer):
+            return dict(answer(feeds))
         rows = np.arange(len(next(iter(feeds.values()))))
-        return {name: array[rows % len(array)] for name, array in self.answer.items()}
+        return {name: array[rows % len(array)] for name, array in answer.items()}
+
+    def of(self, part: str) -> FakeSession:
+        return self

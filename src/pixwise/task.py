@@ -13,22 +13,25 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 from PIL import Image
 
-from pixwise.errors import CardError, OptionError, SetupError, ShapeError, nearest
+from pixwise.errors import CardError, OptionError, ShapeError, nearest
+from pixwise.loading import as_loaded, load_card, load_model
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
 from pixwise.registry import Card, check_card_options
 from pixwise.results import ImageInfo, ModelInfo, Result
 from pixwise.session import Session, check_machine
+from pixwise.task_table import cards_of, task_class
 
-__all__ = ["Task", "as_loaded", "check_on_error", "check_range", "load_card", "load_model"]
+__all__ = ["Task", "check_on_error", "check_range"]
 
 Feeds = dict[str, np.ndarray]
-_SETTINGS = ("card", "session", "exact", "batch", "limits", "allow_urls", "background")
+_SETTINGS = ("card", "session", "helpers", "exact", "batch", "limits", "allow_urls", "background")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +40,7 @@ class Task:
 
     Attributes:
         card, session: the model.
+        helpers: for each task in `needs`, what answers it: a loaded task, or any function of a picture.
         exact: decode JPEGs at full size even where a scaled decode would do.
         batch: pictures per run; 0 is what the card says.
         limits, allow_urls: for sources that are not yet a `Picture`.
@@ -47,9 +51,12 @@ class Task:
     result_type: ClassVar[type[Result]]
     heads: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     card_options: ClassVar[Mapping[str, str]] = {}  # what a card may say in `options` → its form, see registry.py
+    needs: ClassVar[tuple[str, ...]] = ()  # tasks whose answers `preprocess(picture, **answers)` takes, by their names
+    positional: ClassVar[str] = ""  # the option that follows the picture in a one-line call: px.zeroshot(p, labels)
 
     card: Card
     session: Session = field(repr=False)
+    helpers: Mapping[str, Callable[[Picture], Result]] = field(default_factory=dict, repr=False)
     exact: bool = False
     batch: int = 0
     limits: Limits = field(default=Limits(), repr=False)
@@ -62,7 +69,7 @@ class Task:
             cls.__repr__ = Task.__repr__  # else each dataclass writes its own, with the whole card in it
 
     def __post_init__(self) -> None:
-        if self.card.task != self.name:
+        if self.card.task != cards_of(self.name):
             raise CardError(
                 f"model {self.card.id!r} must answer {self.name!r}, got one for {self.card.task!r}; choose another"
             )
@@ -127,8 +134,9 @@ class Task:
         cls.check_option_names(options)
         card = load_card(model, cls.name, offline=offline)
         cls.check(card, options)
-        session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
-        return cls(card=as_loaded(card), session=session, **options)
+        load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
+        options["helpers"] = {name: task_class(name).load(**load) for name in cls.needs} | options.get("helpers", {})
+        return cls(card=as_loaded(card), session=load_model(card, **load), **options)
 
     @classmethod
     def check(cls, card: Card, options: Mapping[str, Any]) -> None:
@@ -143,8 +151,23 @@ class Task:
                 known |= {"device", "threads", "offline", "accept_licence"}  # these come as arguments of their own
                 raise OptionError(f"option of {cls.name} must be known, got {key!r}; {nearest(key, known)}")
 
+    def given(self, **answers: Result) -> Self:
+        """The same task with answers of other tasks that are known already, for one picture: `faces=faces`."""
+        return replace(self, helpers={**self.helpers, **{name: _Known(answer) for name, answer in answers.items()}})
+
+    def answers_needed(self, picture: Picture) -> dict[str, Result]:
+        """What this task needs to know of a picture from other tasks."""
+        for name in self.needs:
+            if name not in self.helpers:
+                raise OptionError(f"{self.name} needs the answer of {name}, got none; use .given({name}=…) or load()")
+        return {name: self.helpers[name](picture) for name in self.needs}
+
     def preprocess(self, picture: Picture) -> tuple[Feeds, Any]:
-        """Feeds of one picture, (R, ...) with R rows, mostly 1, and what `postprocess` needs to come back."""
+        """Feeds of one picture, (R, ...) with R rows, and what `postprocess` needs to come back.
+
+        R is mostly 1; with 0 the model is not asked, and `postprocess` is given no outputs. A task with `needs` takes
+        their answers as further arguments.
+        """
         tensor, fit = prepare(self.decoded(picture), picture.size_hw, self.recipe)
         return {self.input_name: tensor[None]}, fit
 
@@ -211,7 +234,7 @@ class Task:
             started = time.perf_counter()
             picture = Picture.open(source, limits=self.limits, allow_urls=self.allow_urls, background=self.background)
             opened = time.perf_counter()
-            feeds, fit = self.preprocess(picture)
+            feeds, fit = self.preprocess(picture, **self.answers_needed(picture))
             ended = time.perf_counter()
         except Exception as error:  # whatever it is, it is this item's own
             return error
@@ -220,7 +243,10 @@ class Task:
 
     def _finish(self, group: list[_Item | Exception]) -> Iterator[Any]:
         answers: dict[int, Any] = {}
-        for alike in _alike([item for item in group if isinstance(item, _Item)]):
+        for item in group:
+            if isinstance(item, _Item) and not item.rows:
+                answers[id(item)] = self._answer(item, {}, 0.0)
+        for alike in _alike([item for item in group if isinstance(item, _Item) and item.rows]):
             answers.update(zip(map(id, alike), self._run(alike), strict=True))
         for item in group:
             yield answers[id(item)] if isinstance(item, _Item) else item
@@ -296,10 +322,24 @@ def _alike(items: list[_Item]) -> list[list[_Item]]:
     return list(groups.values())
 
 
+class _Known:
+    """An answer that is known already, in the form of a task."""
+
+    def __init__(self, answer: Result):
+        self.answer = answer
+
+    def __call__(self, picture: Picture) -> Result:
+        self.answer.check_picture(picture.size_hw)
+        return self.answer
+
+
 class _NoSession:
     """Stands in while options are checked."""
 
-    device, bytes = "none", 0
+    device, bytes, files = "none", 0, MappingProxyType({})
+
+    def of(self, part: str) -> _NoSession:
+        return self
 
     def inputs(self, part: str = "model") -> tuple:
         return ()
@@ -309,68 +349,6 @@ class _NoSession:
 
 
 _NO_SESSION = _NoSession()
-
-
-def load_card(model: str | os.PathLike[str], task: str, *, offline: bool | None = None) -> Card:
-    """The card for a model's name, folder, file or hub address; the task's default when the name is empty."""
-    from pixwise import registry
-    from pixwise.own import card_of_path, looks_like_path
-
-    if isinstance(model, os.PathLike):
-        return card_of_path(os.fsdecode(model), task)
-    if not isinstance(model, str):
-        raise OptionError(
-            f"model must be an id, a folder, an ONNX file or hf:owner/name, got {type(model).__name__}; "
-            "leave it out for the default"
-        )
-    if not model:
-        found = registry.default_card(task)
-        if found is None:
-            raise CardError(f"task {task!r} must have a default model, got none; name one with model=…")
-        return found
-    if model.startswith("hf:"):
-        from pixwise.store import card_of_repo
-
-        return card_of_repo(model, task, offline=offline)
-    if looks_like_path(model):
-        return card_of_path(model, task)
-    return registry.card(model, task)
-
-
-def load_model(
-    card: Card,
-    *,
-    device: str = "auto",
-    threads: int = 0,
-    offline: bool | None = None,
-    accept_licence: Sequence[str] = (),
-) -> Session:
-    """A session for a card: built in, or from files that are fetched where they are missing and verified."""
-    from pixwise.session import OnnxSession
-
-    check_machine(device, threads)
-    if card.runtime == "builtin":
-        if device == "cuda":
-            raise SetupError(
-                f"device cuda needs a model that can use it, got the built-in {card.id!r}; use device auto or cpu"
-            )
-        from pixwise.builtin import load_builtin
-
-        return load_builtin(card, threads=threads)
-    from pixwise.store import ensure
-
-    return OnnxSession.load(
-        ensure(card, offline=offline, accept_licence=accept_licence), device=device, threads=threads
-    )
-
-
-def as_loaded(card: Card) -> Card:
-    """The card with the commit that its first fetch pinned, if it names none: every answer says which one gave it."""
-    if card.revision or not card.repo:
-        return card
-    from pixwise.shelf import commit_of
-
-    return replace(card, revision=commit_of(card))
 
 
 def check_range(name: str, actual: float, low: float, high: float) -> None:

@@ -10,7 +10,7 @@ from pixwise.errors import OptionError, nearest
 if TYPE_CHECKING:
     from pixwise.task import Task
 
-__all__ = ["ANALYSED", "TASKS", "TaskEntry", "task_class"]
+__all__ = ["ANALYSED", "TASKS", "TaskEntry", "cards_of", "task_class"]
 
 
 class TaskEntry(NamedTuple):
@@ -19,13 +19,18 @@ class TaskEntry(NamedTuple):
     Attributes:
         module, class_name: where it lives.
         help: one line.
-        analysed: `analyze` asks it without being told to. A vector says nothing to somebody who looks at a picture.
+        analysed: `analyze` asks it without being told to. A vector says nothing to somebody who looks at a picture,
+            and what needs words of the user cannot be asked without them.
+        cards: the task whose cards it takes, where it has none of its own.
+        parts: of a card's files, those that it runs; empty for all of them.
     """
 
     module: str
     class_name: str
     help: str
     analysed: bool = True
+    cards: str = ""
+    parts: tuple[str, ...] = ()
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -36,10 +41,19 @@ TASKS: dict[str, TaskEntry] = {
     "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),
     "quality": TaskEntry("pixwise.tasks.quality", "QualityMeter", "Measure sharpness, exposure, noise and colours."),
     "embed": TaskEntry(
-        "pixwise.tasks.embed", "Embedder", "Turn the picture into a vector, to compare and search.", analysed=False
+        "pixwise.tasks.embed",
+        "Embedder",
+        "Turn the picture into a vector, to compare and search.",
+        analysed=False,
+        parts=("model",),
     ),
 }
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)
+
+
+def cards_of(task: str) -> str:
+    """The task whose cards this one takes: its own, unless the table says otherwise."""
+    return TASKS[task].cards or task if task in TASKS else task
 
 
 def task_class(name: str) -> type[Task]:

@@ -10,7 +10,7 @@ from fakes import HEADS, fake_session
 from pixwise import registry
 from pixwise.picture import Picture
 from pixwise.samples import photo_like
-from pixwise.task_table import TASKS, task_class
+from pixwise.task_table import TASKS, cards_of, task_class
 
 CARDS = registry.cards()
 ALWAYS = {"classify", "embed", "quality"}  # there is always something to say
@@ -33,7 +33,8 @@ each_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
 
 
 def test_every_task_has_a_card_and_every_card_a_task():
-    assert set(registry.tasks()) == set(TASKS)
+    assert all(registry.cards(task) for task in TASKS)
+    assert set(registry.tasks()) == {cards_of(task) for task in TASKS}
 
 
 def test_every_head_of_a_fetched_card_has_a_fake():

@@ -12,7 +12,8 @@ from pixwise.cli.inputs import expand, is_one
 from pixwise.cli.options import CODE_ROWS, INPUT_ROWS, Verb, limit_options, model_options, output_options, task_options
 from pixwise.cli.progress import Arrivals
 from pixwise.cli.run import Answered, answered, limits_of, write_all
-from pixwise.task import Task, as_loaded, load_card, load_model
+from pixwise.loading import as_loaded, load_card, load_model
+from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
 __all__ = ["command_of"]
@@ -71,11 +72,13 @@ def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) ->
 
 def load(cls: type[Task], options: dict[str, Any]) -> Task:
     """Load the task; options are checked first, and a model that must be fetched shows its progress."""
-    name, device, threads = (options.pop(key) for key in ("model", "device", "threads"))
-    licences, offline = options.pop("accept_licence"), options.pop("offline") or None
+    name = options.pop("model")
+    machine = {key: options.pop(key) for key in ("device", "threads", "offline", "accept_licence")}
+    offline, licences = machine["offline"] or None, machine["accept_licence"]
     card = load_card(name, cls.name, offline=offline)
     cls.check(card, options)
     with Arrivals(card.id, lines=False) as arrivals:
         store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
-    session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=licences)
+    options["helpers"] = {need: load(task_class(need), {**machine, "model": ""}) for need in cls.needs}
+    session = load_model(card, **{**machine, "offline": offline})
     return cls(card=as_loaded(card), session=session, **options)

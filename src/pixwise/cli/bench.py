@@ -120,7 +120,7 @@ def _pictures(paths: tuple[str, ...]) -> dict[str, bytes]:
 def _loaded(name: str, model: str, load: dict[str, Any]) -> list[Task]:
     """The named model, or every model of a task that is on this machine."""
     from pixwise import registry, store
-    from pixwise.task import load_card
+    from pixwise.loading import load_card
 
     cls = task_class(name)
     offline = load["offline"] or None

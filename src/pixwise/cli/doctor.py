@@ -136,7 +136,7 @@ def providers(area: str) -> Iterator[Finding]:
 
 def threads(area: str) -> Iterator[Finding]:
     """Cores, what of them this process may use, and what a session will take."""
-    from pixwise.session import available_threads, cgroup_quota
+    from pixwise.cores import available_threads, cgroup_quota
 
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     quota = cgroup_quota()
@@ -158,7 +158,7 @@ def memory(area: str) -> Iterator[Finding]:
 
 def _cgroup_memory(root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
     """Bytes that this process's cgroup and those above it grant; 0 when there is no limit."""
-    from pixwise.session import cgroup_folders
+    from pixwise.cores import cgroup_folders
 
     granted = []
     for folder in cgroup_folders("memory", root, own):

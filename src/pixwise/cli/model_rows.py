@@ -71,7 +71,7 @@ def facts_of(card: Card) -> dict[str, Any]:
         "title": card.title,
         "runtime": card.runtime,
         "default": card.default,
-        "state": shelf.state(card),
+        "state": shelf.state(registry.card_for(card, card.task)),
         "bytes": _bytes(card),
         "licence": card.licence,
         "commercial": card.commercial,
