@@ -67,3 +67,13 @@ def test_opening_is_counted_though_it_comes_before_the_model(tmp_path, photo):
 
 def test_an_error_may_be_returned_for_one_picture_too():
     assert isinstance(px.quality("nosuch.jpg", on_error="return"), SourceError)
+
+
+def test_more_values_than_places_are_told(photo):
+    with pytest.raises(OptionError, match="quality takes the picture, then model, got 3 values; name options"):
+        px.quality(photo, "measures", 3)
+
+
+def test_a_value_given_twice_is_told(photo):
+    with pytest.raises(OptionError, match="model of quality must be given once, got it by place and by name"):
+        px.quality(photo, "measures", model="measures")
