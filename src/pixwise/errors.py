@@ -39,6 +39,7 @@ __all__ = [
     "ShapeError",
     "SourceError",
     "UnknownModelError",
+    "check_range",
     "check_shape",
     "nearest",
 ]
@@ -107,6 +108,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if close:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
     return "choose one of: " + ", ".join(names)
+
+
+def check_range(name: str, actual: float, low: float, high: float) -> None:
+    """Raise `OptionError` unless low <= actual <= high."""
+    if not isinstance(actual, int | float) or isinstance(actual, bool) or not low <= actual <= high:
+        raise OptionError(f"{name} must be a number from {low:g} to {high:g}, got {actual!r}; give one in this range")
 
 
 def check_shape(name: str, array: Any, shape: tuple[int | str, ...], *, finite: bool = False) -> dict[str, int]:

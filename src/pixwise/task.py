@@ -19,7 +19,7 @@ from typing import Any, ClassVar, Literal, Self, overload
 import numpy as np
 from PIL import Image
 
-from pixwise.errors import CardError, OptionError, ShapeError, nearest
+from pixwise.errors import CardError, OptionError, ShapeError, check_range, nearest
 from pixwise.loading import as_loaded, load_card, load_model
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
@@ -52,6 +52,7 @@ class Task:
     heads: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     card_options: ClassVar[Mapping[str, str]] = {}  # what a card may say in `options` → its form, see registry.py
     needs: ClassVar[tuple[str, ...]] = ()  # tasks whose answers `preprocess(picture, **answers)` takes, by their names
+    part: ClassVar[str] = "model"  # which part of the model takes the pixels
     positional: ClassVar[str] = ""  # the option that follows the picture in a one-line call: px.zeroshot(p, labels)
 
     card: Card
@@ -183,7 +184,7 @@ class Task:
     @property
     def recipe(self) -> Recipe:
         """The card's recipe, in the width of float that the model takes: one folder may hold fp32 and fp16 files."""
-        taken = next((tensor.dtype for tensor in self.session.inputs() if tensor.name == self.input_name), "")
+        taken = next((tensor.dtype for tensor in self.session.inputs(self.part) if tensor.name == self.input_name), "")
         recipe = self.card.recipe
         wanted = {"float": "float32", "float16": "float16"}.get(taken, recipe.dtype)
         return recipe if recipe.dtype in (wanted, "uint8") else replace(recipe, dtype=wanted)
@@ -191,7 +192,7 @@ class Task:
     @property
     def input_name(self) -> str:
         """The tensor that takes the pixels: as the card says, else `pixel_values`, else the first."""
-        names = [tensor.name for tensor in self.session.inputs()]
+        names = [tensor.name for tensor in self.session.inputs(self.part)]
         return self.card.input_name or ("pixel_values" if "pixel_values" in names else [*names, "image"][0])
 
     def postprocess(self, raw: Mapping[str, np.ndarray], fit: Any) -> Result:
@@ -349,12 +350,6 @@ class _NoSession:
 
 
 _NO_SESSION = _NoSession()
-
-
-def check_range(name: str, actual: float, low: float, high: float) -> None:
-    """Raise `OptionError` unless low <= actual <= high."""
-    if not isinstance(actual, int | float) or isinstance(actual, bool) or not low <= actual <= high:
-        raise OptionError(f"{name} must be a number from {low:g} to {high:g}, got {actual!r}; give one in this range")
 
 
 def check_on_error(on_error: str) -> None:
