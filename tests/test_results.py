@@ -15,6 +15,7 @@ from pixwise.results import (
     Detections,
     Embedding,
     Faces,
+    Identities,
     ImageInfo,
     ModelInfo,
     Quality,
@@ -44,11 +45,13 @@ def made_up(cls, seed, count):
     random = np.random.default_rng(seed)
     made = {}
     for spec in columns(cls):
-        kind, shape = spec.metadata["dtype"], (count, *spec.metadata["shape"])
+        kind, shape = spec.metadata["dtype"], (count, *(9 if n == "D" else n for n in spec.metadata["shape"]))
         numbers = random.integers(0, 9000, shape) if kind is np.int64 else random.uniform(-50, 20_000, shape)
         made[spec.name] = [f"t{seed}é{i}" for i in range(count)] if kind is str else numbers.astype(kind)
         if spec.metadata["missing"]:
             made[spec.name][random.random(shape) < 0.2] = np.nan
+        if "D" in spec.metadata["shape"]:
+            made[spec.name] = unit(made[spec.name])
     if cls is Embedding:
         return cls(image=IMAGE, model=MODEL, vector=unit(random.normal(size=8 + count)))
     made |= {spec.name: spec.metadata["dtype"](random.uniform(0, 500)) for spec in values(cls)}
@@ -116,7 +119,7 @@ def test_empty_has_no_rows_and_the_right_shapes(cls):
     assert nothing.image == IMAGE
     for spec in columns(cls):
         if spec.metadata["dtype"] is not str:
-            assert getattr(nothing, spec.name).shape == (0, *spec.metadata["shape"])
+            assert getattr(nothing, spec.name).shape == (0, *(0 if n == "D" else n for n in spec.metadata["shape"]))
 
 
 def test_an_empty_answer_is_still_true():
@@ -282,6 +285,7 @@ def test_rows_are_kept_by_a_comparison_in_brackets():
 @pytest.mark.parametrize("cls", tuple(filter(columns, RESULTS)), ids=lambda cls: cls.__name__)
 def test_one_of_a_kind_is_told_in_the_singular(cls):
     one = {Classes: "1 class in", Detections: "1 detection in", Faces: "1 face in", TextLines: "1 line in"}
+    one[Identities] = "1 identity in"
     assert one.get(cls, f"1 {cls.rows_key[:-1]} in") in made_up(cls, 1, 1)._repr_html_()
 
 

@@ -25,7 +25,7 @@ def filled(cls, count=2):
     made = {
         spec.name: ["word"] * count
         if spec.metadata["dtype"] is str
-        else np.ones((count, *spec.metadata["shape"]), spec.metadata["dtype"])
+        else np.ones((count, *(1 if n == "D" else n for n in spec.metadata["shape"])), spec.metadata["dtype"])
         for spec in columns(cls)
     }
     made |= {spec.name: spec.metadata["dtype"](1) for spec in values(cls)}

@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 _CLASSES = {entry.class_name: entry.module for entry in TASKS.values()}  # a function and a class for each task
 _HOMES = {
     "Analysis": "pixwise.analysis",
+    "Gallery": "pixwise.identity.gallery",
     "Limits": "pixwise.picture",
     "Picture": "pixwise.picture",
     "PixwiseError": "pixwise.errors",

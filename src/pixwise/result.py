@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pixwise.picture import Picture
 
-__all__ = ["ImageInfo", "ModelInfo", "Result", "column", "columns", "schema_id", "value", "values"]
+__all__ = ["ImageInfo", "ModelInfo", "Result", "column", "columns", "schema_id", "singular", "value", "values"]
 
 _NOTEBOOK_ROWS = 50
 
@@ -50,13 +50,14 @@ class ModelInfo:
     licence: str = ""
 
 
-def column(json: str, dtype: type, *shape: int, doc: str, missing: bool = False) -> Any:
+def column(json: str, dtype: type, *shape: int | str, doc: str, missing: bool = False) -> Any:
     """Declare a field with one value per row.
 
     Args:
         json: its name in JSON and in row tuples.
         dtype: `str`, or a numpy type.
-        shape: of one row's value; none for a scalar.
+        shape: of one row's value; none for a scalar. A letter stands for any length, of a vector that is computed with:
+            it is told in full precision, other numbers at 4 decimals.
         doc: meaning and unit; goes into the JSON schema.
         missing: NaN is allowed and says "not known" (null in JSON).
     """
@@ -67,7 +68,7 @@ def value(dtype: type, doc: str, *, shape: tuple[int | str, ...] = (), default: 
     """Declare a field with one value per picture.
 
     Args:
-        dtype: `str`, `int` or `float`; for an array a numpy type.
+        dtype: `str`, `int`, `float` or `bool`; for an array a numpy type.
         doc: meaning and unit; goes into the JSON schema.
         shape: of an array; a letter stands for any length. Arrays are told in full precision, since they are computed
             with; other numbers at 4 decimals.
@@ -200,7 +201,7 @@ class Result:
             out[self.values_key] = {spec.name: _told(spec, getattr(self, spec.name)) for spec in values(type(self))}
         if not specs:
             return out
-        lists = [_plain(getattr(self, spec.name)) for spec in specs]
+        lists = [_told(spec, getattr(self, spec.name)) for spec in specs]
         out[self.rows_key] = [
             dict(zip([spec.metadata["json"] for spec in specs], row, strict=True)) for row in zip(*lists, strict=True)
         ]
@@ -259,7 +260,7 @@ class Result:
 
     def __repr__(self) -> str:
         place, model = self.image.source or "a picture", self.model.id or "?"
-        things = self.rows_key if len(self) != 1 else re.sub(r"((?<=ss)es|(?<=x)es|s)$", "", self.rows_key)
+        things = self.rows_key if len(self) != 1 else singular(self.rows_key)
         rows = f" {len(self)} {things} in" if columns(type(self)) else " of"
         return f"<{type(self).__name__}{rows} {place} by {model}>"
 
@@ -276,6 +277,11 @@ class Result:
         if not head:
             return lines
         return f"{lines}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def singular(rows_key: str) -> str:
+    """One of what the rows are called: `face`, `class`, `identity`."""
+    return re.sub(r"((?<=ss)es|(?<=x)es|s)$", "", re.sub("ies$", "ys", rows_key))
 
 
 @cache
@@ -304,7 +310,7 @@ def _checked(name: str, spec: Field, given: Any) -> Any:
             f"{name} must be numbers of shape {('N', *shape)}, got {type(given).__name__}: {error}"
         ) from error
     if stored.shape == (0,):
-        stored = stored.reshape(0, *shape)  # () and [] are no rows of any shape
+        stored = stored.reshape(0, *_lengths(shape))  # () and [] are no rows of any shape
     check_shape(name, stored, ("N", *shape))
     kinds = "iub" if issubclass(dtype, np.integer) else "iubf"
     if stored.size and stored.dtype.kind not in kinds:
@@ -326,7 +332,12 @@ def _holds_none(given: Any) -> bool:
 def _zero(spec: Field) -> Any:
     """0, the empty text, or an array without elements."""
     dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
-    return np.zeros([0 if isinstance(length, str) else length for length in shape], dtype) if shape else dtype()
+    return np.zeros(_lengths(shape), dtype) if shape else dtype()
+
+
+def _lengths(shape: tuple[int | str, ...]) -> list[int]:
+    """The shape of what is empty: 0 for any length."""
+    return [0 if isinstance(length, str) else length for length in shape]
 
 
 def _checked_value(name: str, spec: Field, given: Any) -> Any:
@@ -364,8 +375,9 @@ def _plain(thing: Any) -> Any:
 
 
 def _told(spec: Field, stored: Any) -> Any:
-    """A value as JSON has it; arrays with just as many digits as bring back the same number."""
-    if not spec.metadata["shape"]:
+    """A field as JSON has it; arrays that are computed with have just as many digits as bring back the same number."""
+    shape = spec.metadata["shape"]
+    if not shape or ("json" in spec.metadata and not any(isinstance(length, str) for length in shape)):
         return _plain(stored)
     return np.array([float(str(number)) for number in stored.reshape(-1)]).reshape(stored.shape).tolist()
 

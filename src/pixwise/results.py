@@ -2,6 +2,8 @@
 
     Detections   objects        boxes, labels, scores
     Faces        faces          boxes, scores, five landmarks    .largest  .crop(picture)
+    Identities   whose faces    Faces, with names, similarities, vectors
+    Verification two faces      same, similarity, threshold
     TextLines    printed text   texts, scores, quads, boxes      .text
     Codes        QR, bar codes  kinds, texts, quads, boxes
     Classes      labels         labels, scores
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Classes", "Codes", "Detections", "Embedding", "Faces", "ImageInfo", "ModelInfo", "Quality", "Result",
-    "TextLines", "column", "columns", "result_from_dict", "schema_id", "value", "values",
+    "RESULTS", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo", "ModelInfo",
+    "Quality", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id", "value",
+    "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -103,6 +106,46 @@ class Faces(Result):
         x1, y1, x2, y2 = (float(edge) for edge in self.boxes[index])
         dx, dy = (x2 - x1) * padding, (y2 - y1) * padding
         return crop(picture.pixels(), (x1 - dx, y1 - dy, x2 + dx, y2 + dy)).copy()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Identities(Faces):
+    """Faces, best first, each as a vector of length 1, and whose they are.
+
+    Without a gallery names are empty and similarities 0. With one, a face that is like nobody in it is `unknown`, and
+    its similarity is that to the nearest person all the same. Only vectors of one model compare.
+    """
+
+    rows_key: ClassVar[str] = "identities"
+
+    names: Texts = column("name", str, doc="whose face; unknown, or empty when no gallery was asked")
+    similarities: Floats = column(
+        "similarity", np.float32, doc="cosine with the nearest person of the gallery, -1 to 1"
+    )
+    vectors: Floats = column("vector", np.float32, "D", doc="unit length; the product of two is their cosine")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        lengths = np.linalg.norm(self.vectors, axis=1)
+        if len(self) and not np.allclose(lengths, 1, atol=1e-3):
+            raise ShapeError(f"Identities.vectors must have length 1, got {lengths[0]:.4g}; use pixwise.vectors.unit")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Verification(Result):
+    """Whether two faces are of one person. `image` is the first picture; vectors that were given bring no row."""
+
+    rows_key: ClassVar[str] = "faces"
+    values_key: ClassVar[str] = "verification"
+
+    same: bool = value(bool, "the similarity reaches the threshold")
+    similarity: float = value(float, "cosine of the two vectors, -1 to 1")
+    threshold: float = value(float, "cosine from which two faces count as one person's")
+    threshold_source: str = value(str, "where the threshold comes from")
+    pictures: Ints = column("picture", np.int64, doc="1 or 2: in which of the two pictures the face is")
+    sources: Texts = column("source", str, doc="name of that picture")
+    scores: Floats = column("score", np.float32, doc="of the face, 0 to 1")
+    boxes: Floats = column("box", np.float32, 4, doc="xyxy, pixels of that picture")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -188,7 +231,17 @@ class Embedding(Result):
         object.__setattr__(self, "dimension", len(self.vector))
 
 
-RESULTS: tuple[type[Result], ...] = (Detections, Faces, TextLines, Codes, Classes, Quality, Embedding)
+RESULTS: tuple[type[Result], ...] = (
+    Detections,
+    Faces,
+    Identities,
+    Verification,
+    TextLines,
+    Codes,
+    Classes,
+    Quality,
+    Embedding,
+)
 
 
 def result_from_dict(document: Mapping[str, Any]) -> Result:

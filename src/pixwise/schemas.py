@@ -22,7 +22,7 @@ __all__ = ["analysis_schema", "error_schema", "result_schema", "schemas", "write
 
 Schema = dict[str, Any]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
-_TYPES = {"str": "string", "int": "integer", "float": "number"}
+_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean"}
 _IMAGE = {
     "source": "path, address or <kind> of the source",
     "width": "upright, pixels",
@@ -140,23 +140,26 @@ def _record(cls: type, docs: Mapping[str, str]) -> Schema:
 
 
 def _value(spec: Field) -> Schema:
-    """A scalar, or lists as deep as its shape; a letter in the shape leaves the length open."""
+    """A scalar, or lists; a letter in the shape leaves the length open."""
     dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
     cell: Schema = {"type": "number" if shape else _TYPES[dtype.__name__]}
-    for length in reversed(shape):
-        fixed = {} if isinstance(length, str) else {"minItems": length, "maxItems": length}
-        cell = {"type": "array", "items": cell, **fixed}
-    return {**cell, "description": spec.metadata["doc"]}
+    return {**_nested(cell, shape), "description": spec.metadata["doc"]}
 
 
 def _column(spec: Field) -> Schema:
-    """One cell of a row: a scalar, or lists as deep as its shape."""
+    """One cell of a row: a scalar, or lists."""
     dtype = spec.metadata["dtype"]
     kind = "string" if dtype is str else "integer" if issubclass(dtype, np.integer) else "number"
     cell: Schema = {"type": [kind, "null"] if spec.metadata["missing"] else kind}
-    for length in reversed(spec.metadata["shape"]):
-        cell = {"type": "array", "items": cell, "minItems": length, "maxItems": length}
-    return {**cell, "description": spec.metadata["doc"]}
+    return {**_nested(cell, spec.metadata["shape"]), "description": spec.metadata["doc"]}
+
+
+def _nested(cell: Schema, shape: tuple[int | str, ...]) -> Schema:
+    """Lists as deep as a shape."""
+    for length in reversed(shape):
+        fixed = {} if isinstance(length, str) else {"minItems": length, "maxItems": length}
+        cell = {"type": "array", "items": cell, **fixed}
+    return cell
 
 
 if __name__ == "__main__":

@@ -36,6 +36,9 @@ class TaskEntry(NamedTuple):
 TASKS: dict[str, TaskEntry] = {
     "detect": TaskEntry("pixwise.tasks.detect", "Detector", "Find objects: boxes with labels."),
     "faces": TaskEntry("pixwise.tasks.faces", "FaceDetector", "Find faces with five landmarks."),
+    "identify": TaskEntry(
+        "pixwise.tasks.identify", "Identifier", "Say whose faces these are, or give their vectors.", analysed=False
+    ),
     "classify": TaskEntry("pixwise.tasks.classify", "Classifier", "Say what the whole picture shows."),
     "ocr": TaskEntry("pixwise.tasks.ocr", "TextReader", "Read printed text."),
     "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 from pixwise.builtin import load_builtin
+from pixwise.picture import Picture
 from pixwise.registry import Card
+from pixwise.results import Faces, Result
 from pixwise.session import FakeSession, Tensor
+from pixwise.task_table import task_class
 
 
 def fake_session(card: Card, *, nothing: bool = False):
@@ -78,7 +82,27 @@ def _tokens(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarr
     return {"last_hidden_state": _random(pixels).normal(0, 1, (10, 12)).astype(np.float32)}
 
 
+def _face(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    return {"fc1": _random(pixels).normal(0, 1, 12).astype(np.float32)}
+
+
+def fake_faces(picture: Picture) -> Faces:
+    """Two faces, side by side, each half of the picture wide, with landmarks where faces have them."""
+    height, width = picture.size_hw
+    boxes = np.float32([[0, 0, width / 2, height], [width / 2, 0, width, height]])
+    within = np.float32([[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.35, 0.8], [0.65, 0.8]])  # (5, 2) share of the box
+    landmarks = boxes[:, None, :2] + within * (boxes[:, None, 2:] - boxes[:, None, :2])  # (2, 5, 2)
+    return Faces(scores=[0.9, 0.8], boxes=boxes, landmarks=landmarks)
+
+
+def fake_helpers(task: str, *, nothing: bool = False) -> dict[str, Callable[[Picture], Result]]:
+    """What answers for the tasks that a task needs."""
+    known = {"faces": (lambda picture: Faces.empty()) if nothing else fake_faces}
+    return {need: known[need] for need in task_class(task).needs}
+
+
 HEADS = {
+    "vector": _face,
     "detr_sigmoid": _detr,
     "detr_softmax": _detr,
     "yolox": _yolox,

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from fakes import HEADS, fake_session
+from fakes import HEADS, fake_helpers, fake_session
 
 from pixwise import registry
 from pixwise.picture import Picture
@@ -17,7 +17,8 @@ ALWAYS = {"classify", "embed", "quality"}  # there is always something to say
 
 
 def made(card, **options):
-    return task_class(card.task)(card=card, session=fake_session(card), **options)
+    helpers = fake_helpers(card.task)
+    return task_class(card.task)(card=card, session=fake_session(card), helpers=helpers, **options)
 
 
 def plain(result):
@@ -52,7 +53,8 @@ def test_the_answer_has_the_declared_type_and_names_its_model(card):
 
 @pytest.mark.parametrize("card", [card for card in CARDS if card.task not in ALWAYS], ids=lambda card: card.id)
 def test_nothing_there_is_an_answer_of_length_zero(card):
-    task = task_class(card.task)(card=card, session=fake_session(card, nothing=True))
+    helpers = fake_helpers(card.task, nothing=True)
+    task = task_class(card.task)(card=card, session=fake_session(card, nothing=True), helpers=helpers)
     assert len(task(np.full((64, 64, 3), 200, np.uint8))) == 0
 
 
@@ -136,8 +138,8 @@ def test_the_answer_can_be_drawn(card):
 
 @each_card
 def test_feeds_are_as_the_card_says(card):
-    task = made(card)
-    feeds, _ = task.preprocess(Picture.open(small()))
+    task, picture = made(card), Picture.open(small())
+    feeds, _ = task.preprocess(picture, **task.answers_needed(picture))
     pixels = feeds[task.input_name]
     recipe = card.recipe
     assert pixels.dtype == recipe.dtype

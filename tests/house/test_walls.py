@@ -21,6 +21,7 @@ TASKS_MAY = {
     "scores",
     "vectors",
     "language",
+    "identity",
     "results",
     "task",
     "errors",

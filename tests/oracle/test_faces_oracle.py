@@ -3,10 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-import onnx
 import pytest
+from oracle.yunet import FIXED, opencv_faces, own_model, pixels_of, static_copy
 from PIL import Image
 
 from pixwise.picture import Picture
@@ -14,24 +13,6 @@ from pixwise.pixels import Fit
 from pixwise.tasks.faces import FaceDetector
 
 pytestmark = [pytest.mark.assets, pytest.mark.oracle]
-CARD = """
-id = "yunet-dynamic"
-task = "faces"
-head = "yunet"
-licence = "Apache-2.0"
-[input]
-size_hw = [{side}, {side}]
-resize = "longest"
-enlarge = false
-channels = "{channels}"
-scale = 1.0
-pad = "corner"
-{pad}
-[[files]]
-part = "model"
-path = "yunet.onnx"
-"""
-DYNAMIC, FIXED = "pad_multiple = 32", "pad_hw = [640, 640]"
 FRONTAL = {  # picture → (left, top, right, bottom) that holds the middle of a face looking at the camera
     "photos/david1.jpg": [(140, 80, 168, 104)],
     "photos/basketball1.png": [(80, 100, 100, 128)],
@@ -42,32 +23,6 @@ FRONTAL = {  # picture → (left, top, right, bottom) that holds the middle of a
 }
 
 
-def static_copy(source: Path, target: Path, height: int, width: int) -> Path:
-    """The same weights for one size only: what OpenCV can open."""
-    model = onnx.load(source)
-    shapes = {output.name: _output_shape(output.name, height, width) for output in model.graph.output}
-    for value in [*model.graph.input, *model.graph.output]:
-        shape = value.type.tensor_type.shape
-        del shape.dim[:]
-        for length in shapes.get(value.name, (1, 3, height, width)):
-            shape.dim.add().dim_value = length
-    onnx.save(model, target)
-    return target
-
-
-def _output_shape(name: str, height: int, width: int) -> tuple[int, int, int]:
-    kind, stride = name.split("_")
-    cells = (height // int(stride)) * (width // int(stride))
-    return 1, cells, {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}[kind]
-
-
-def own_model(folder: Path, onnx_file: Path, *, pad: str = DYNAMIC, side: int = 1280, channels: str = "BGR") -> str:
-    folder.mkdir()
-    (folder / "yunet.onnx").write_bytes(onnx_file.read_bytes())
-    (folder / "card.toml").write_text(CARD.format(side=side, channels=channels, pad=pad))
-    return str(folder)
-
-
 @pytest.fixture(scope="module")
 def weights(assets):
     return assets / "models" / "yunet_n_dynamic.onnx"
@@ -76,17 +31,6 @@ def weights(assets):
 @pytest.fixture(scope="module")
 def detector(weights, tmp_path_factory):
     return FaceDetector.load(own_model(tmp_path_factory.mktemp("own") / "yunet", weights), min_score=0.5)
-
-
-def pixels_of(assets: Path, name: str) -> np.ndarray:
-    return np.array(Image.open(assets / "data" / name).convert("RGB"))
-
-
-def opencv_faces(file: Path, pixels: np.ndarray) -> np.ndarray:
-    """(N, 15): x, y, width, height, five landmarks xy, score; best first."""
-    height, width = pixels.shape[:2]
-    found = cv2.FaceDetectorYN.create(str(file), "", (width, height), 0.5, 0.3).detect(pixels[..., ::-1].copy())[1]
-    return found[np.argsort(-found[:, 14], kind="stable")]
 
 
 def agrees(faces, reference: np.ndarray) -> bool:

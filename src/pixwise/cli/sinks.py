@@ -175,7 +175,11 @@ def csv_rows(answer: Result) -> list[list[Any]]:
     """The lines of an answer, as `csv_header` names them."""
     source, kind = answer.image.source, type(answer)
     if not answer.values_key:
-        return [[source, *(number for cell in row for number in _flat(cell))] for row in answer]
+        specs = columns(kind)
+        return [
+            [source, *(number for spec, cell in zip(specs, row, strict=True) for number in _cells(spec, cell))]
+            for row in answer
+        ]
     told = [_value(spec, getattr(answer, spec.name)) for spec in values(kind)]
     return [[source, *told, *(_joined(getattr(answer, spec.name)) for spec in columns(kind))]]
 
@@ -185,13 +189,20 @@ def _value(spec: Field, stored: Any) -> Any:
     return " ".join(map(str, np.ravel(stored))) if spec.metadata["shape"] else _flat(stored)[0]
 
 
+def _cells(spec: Field, cell: Any) -> list[Any]:
+    """The cells for a column of one row: a number each, but one for a vector of any length."""
+    return [_value(spec, cell)] if isinstance(next(iter(spec.metadata["shape"]), 0), str) else _flat(cell)
+
+
 def _joined(column: Iterable[Any]) -> str:
     """`255 0 0;0 0 9`: a whole column in one cell."""
     return ";".join(" ".join(map(str, _flat(cell))) for cell in column)
 
 
-def _names(name: str, shape: tuple[int, ...]) -> Iterable[str]:
-    """`score`; `x1 y1 x2 y2` of a box; `quad_x1 quad_y1 …` of points."""
+def _names(name: str, shape: tuple[int | str, ...]) -> Iterable[str]:
+    """`score`; `x1 y1 x2 y2` of a box; `quad_x1 quad_y1 …` of points; `vector` of a vector of any length."""
+    if isinstance(next(iter(shape), 0), str):
+        return (name,)
     if shape == (4,):
         return ("x1", "y1", "x2", "y2")
     if len(shape) == 2:

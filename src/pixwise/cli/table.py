@@ -13,15 +13,18 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pixwise.result import singular
 from pixwise.results import ImageInfo, Result, columns, values
 
 __all__ = ["INDENT", "Screen", "answer_of", "clean", "heading", "line_of", "said_of", "table_of"]
 
 INDENT = 10  # of what belongs to a task, in `analyze`
 _PIPE_WIDTH = 20_000  # nothing is cut or wrapped
-_HIDDEN = frozenset({"label_id", "quad", "landmarks", "rgb"})  # said by another column, or only of use to programs
+_HIDDEN = frozenset(
+    {"label_id", "quad", "landmarks", "rgb", "vector"}
+)  # said by another column, or only of use to programs
 _FEW = 4  # numbers of an array that are shown
-_RIGHT = frozenset({"score", "share", "box"})
+_RIGHT = frozenset({"score", "similarity", "share", "box"})
 
 
 class Screen:
@@ -141,8 +144,7 @@ def _brief(thing: Any) -> str:
 
 
 def _count(number: int, rows: str) -> str:
-    one = {"classes": "class"}.get(rows, rows.removesuffix("s"))
-    return f"{number or 'no'} {one if number == 1 else rows}"
+    return f"{number or 'no'} {singular(rows) if number == 1 else rows}"
 
 
 def clean(text: str) -> str:

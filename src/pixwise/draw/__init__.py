@@ -18,7 +18,18 @@ from pixwise.draw.canvas import Canvas, LegendRow
 from pixwise.draw.palette import PALETTE, colour_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
-from pixwise.results import Classes, Codes, Detections, Embedding, Faces, Quality, Result, TextLines
+from pixwise.results import (
+    Classes,
+    Codes,
+    Detections,
+    Embedding,
+    Faces,
+    Identities,
+    Quality,
+    Result,
+    TextLines,
+    Verification,
+)
 
 __all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
 
@@ -68,13 +79,35 @@ def _(result: Detections, canvas: Canvas) -> None:
 
 @draw_into.register
 def _(result: Faces, canvas: Canvas) -> None:
-    colour = colour_of("face")
-    for row in reversed(list(result)):
+    _faces(result, [(f"face {row.score:.2f}", colour_of("face")) for row in result], canvas)
+
+
+@draw_into.register
+def _(result: Identities, canvas: Canvas) -> None:
+    told = [(f"{row.name} {row.similarity:.2f}" if row.name else f"face {row.score:.2f}") for row in result]
+    colours = [colour_of(name or "face") for name in result.names]
+    _faces(result, list(zip(told, colours, strict=True)), canvas)
+
+
+def _faces(result: Faces, told: list[tuple[str, Any]], canvas: Canvas) -> None:
+    """Boxes, landmarks, and what is said of each face in its colour."""
+    for row, (_, colour) in reversed(list(zip(result, told, strict=True))):
         canvas.box(row.box, colour)
         for point, shade in zip(row.landmarks, _LANDMARKS, strict=True):
             canvas.dot(point, shade, most_px=(row.box[2] - row.box[0]) / 14)
-    for row in result:
-        canvas.label(f"face {row.score:.2f}", row.box, colour)
+    for row, (text, colour) in zip(result, told, strict=True):
+        canvas.label(text, row.box, colour)
+
+
+@draw_into.register
+def _(result: Verification, canvas: Canvas) -> None:
+    if not len(result):
+        return  # of vectors that came without a picture
+    said = "same person" if result.same else "different people"
+    for row in result.select(result.pictures == 1):  # the picture is the first one
+        canvas.box(row.box, colour_of(said))
+        canvas.label(said, row.box, colour_of(said))
+    canvas.legend([LegendRow(f"{said}: {result.similarity:.2f}"), LegendRow(f"threshold {result.threshold:.2f}")])
 
 
 @draw_into.register

@@ -1,0 +1,1 @@
+"""Whose face: galleries of known people, pairs, and groups of unknown faces; vectors come from `tasks/identify.py`."""

@@ -1,0 +1,50 @@
+"""The cosine from which two faces count as one person's, and who says so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixwise.errors import OptionError
+
+if TYPE_CHECKING:
+    from pixwise.registry import Card
+
+__all__ = ["GIVEN", "check_threshold", "threshold_of"]
+
+GIVEN = "given by the caller"
+
+
+def threshold_of(card: Card, given: float | None, *, needed: bool = True) -> tuple[float, str]:
+    """The threshold, and where it comes from: the caller, else the model's card.
+
+    Args:
+        card: of the model that made the vectors.
+        given: the caller's; None takes the card's.
+        needed: when not, a card without one gives 0 from nowhere.
+
+    Raises:
+        OptionError: it is no cosine, or neither of them has one.
+    """
+    if given is not None:
+        return check_threshold(given), GIVEN
+    if "threshold" in card.options:
+        said = card.options.get("threshold_source", "")
+        return float(card.options["threshold"]), said or f"the card of {card.id}"
+    if needed:
+        raise OptionError(
+            f"threshold must be given for model {card.id!r}, whose card has none; measure one on pairs of your own "
+            "(docs/identify.md) and say threshold=…"
+        )
+    return 0.0, ""
+
+
+def check_threshold(threshold: float) -> float:
+    """The threshold as a number, if it is a cosine.
+
+    Raises:
+        OptionError: it is not from -1 to 1.
+    """
+    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not number or not -1 <= threshold <= 1:
+        raise OptionError(f"threshold must be a cosine from -1 to 1, got {threshold!r}; give one in this range")
+    return float(threshold)
