@@ -17,7 +17,7 @@ from pixwise.task_table import TASKS, task_class
 
 __all__ = ["names_checked", "one_liner"]
 
-_LOAD = {"device": "auto", "threads": 0, "offline": None, "accept_licence": ()}
+_LOAD = {"device": "auto", "threads": 0, "precision": "", "offline": None, "accept_licence": ()}
 
 
 def one_liner(name: str) -> Callable[..., Any]:

@@ -22,7 +22,7 @@ from pixwise.errors import FetchError, ModelFileError, PixwiseError
 from pixwise.registry import CardFile
 from pixwise.shelf import hash_of, remember
 
-__all__ = ["TRIES", "Again", "Delivery", "Parcel", "Progress", "Source", "Unreachable", "take_in", "writing"]
+__all__ = ["TRIES", "Again", "Delivery", "Parcel", "Progress", "Source", "Unreachable", "locked", "take_in", "writing"]
 
 Progress = Callable[[CardFile, int, int], None]
 """Told while bytes arrive: the file, how many are here, how many there will be (0 when unknown)."""
@@ -95,17 +95,24 @@ def take_in(
         FetchError: the source failed for good, or the disk did.
         ModelFileError: what came is not what was expected; it is thrown away.
     """
-    from huggingface_hub.utils import WeakFileLock
-
     with writing(parcel.target.parent, parcel.part):
-        for folder in (parcel.lock.parent, parcel.target.parent):
-            folder.mkdir(parents=True, exist_ok=True)
+        parcel.target.parent.mkdir(parents=True, exist_ok=True)
         asked = time.time()
-        with WeakFileLock(parcel.lock):
+        with locked(parcel.lock):
             # With force, what another process brought while we waited for the lock is new enough.
             if parcel.sha256 and _is_there(parcel, newer_than=asked if force else 0.0):
                 return parcel.sha256, parcel.target.stat().st_size
             return _try_often(parcel, source, progress)
+
+
+@contextmanager
+def locked(lock: Path) -> Iterator[None]:
+    """Only one process, and one thread of it, works at what this file locks; the file stays, as locks do."""
+    from huggingface_hub.utils import WeakFileLock
+
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
+        yield
 
 
 def _is_there(parcel: Parcel, newer_than: float) -> bool:

@@ -1,10 +1,11 @@
-"""From a model's name to something that runs: name ─▶ card ─▶ verified files ─▶ session."""
+"""From a model's name to something that runs: name ─▶ card ─▶ verified files ─▶ (8-bit copies) ─▶ session."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pixwise import registry
 from pixwise.errors import CardError, OptionError, SetupError
@@ -12,14 +13,42 @@ from pixwise.registry import Card
 from pixwise.session import Session, check_machine
 from pixwise.task_table import cards_of
 
-__all__ = ["as_loaded", "load_card", "load_model"]
+__all__ = ["as_loaded", "load_card", "load_files", "load_model"]
 
 
-def load_card(model: str | os.PathLike[str], task: str, *, offline: bool | None = None) -> Card:
+def load_card(model: str | os.PathLike[str], task: str, *, offline: bool | None = None, precision: str = "") -> Card:
     """The card for a model's name, folder, file or hub address; the task's default when the name is empty.
 
     It names only the files that the task runs: a picture's vector needs no text tower.
+
+    Args:
+        model, task: what is asked of whom.
+        offline: open no socket; None reads HF_HUB_OFFLINE.
+        precision: `int8` for a card whose files are brought to it when they are loaded; empty for them as they are.
     """
+    check_precision(precision)
+    found = _card_of(model, task, offline)
+    return found if not precision else _made_int8(found)
+
+
+def check_precision(precision: str) -> None:
+    """Raise `OptionError` for a precision that cannot be made here."""
+    if precision not in ("", "int8"):
+        raise OptionError(f"precision must be 'int8', got {precision!r}; leave it out to run the file as it is")
+
+
+def _made_int8(card: Card) -> Card:
+    if card.runtime == "builtin":
+        raise OptionError(f"precision int8 needs a model with files, got the built-in {card.id!r}; leave it out")
+    if card.precision != "fp32":
+        raise OptionError(
+            f"precision int8 is made of a model with fp32 weights, got {card.id!r} with {card.precision}; "
+            "leave it out to run the file as it is"
+        )
+    return replace(card, precision="int8", made="int8")
+
+
+def _card_of(model: str | os.PathLike[str], task: str, offline: bool | None) -> Card:
     from pixwise.own import card_of_path, looks_like_path
 
     if isinstance(model, os.PathLike):
@@ -50,8 +79,12 @@ def load_model(
     threads: int = 0,
     offline: bool | None = None,
     accept_licence: Sequence[str] = (),
+    files: Callable[[], Mapping[str, Path]] | None = None,
 ) -> Session:
-    """A session for a card: built in, or from files that are fetched where they are missing and verified."""
+    """A session for a card: built in, or from files that are fetched where they are missing and verified.
+
+    `files` gives what `load_files` would, for a part of a card whose other parts are loaded elsewhere.
+    """
     from pixwise.session import OnnxSession
 
     check_machine(device, threads)
@@ -63,11 +96,28 @@ def load_model(
         from pixwise.builtin import load_builtin
 
         return load_builtin(card, threads=threads)
+    if card.made and device == "cuda":
+        raise SetupError(f"precision {card.made} runs on the CPU, got device cuda; leave one of the two out")
+    found = files() if files else load_files(card, offline=offline, accept_licence=accept_licence)
+    return OnnxSession.load(found, device="cpu" if card.made else device, threads=threads)
+
+
+def load_files(card: Card, *, offline: bool | None = None, accept_licence: Sequence[str] = ()) -> dict[str, Path]:
+    """What is opened of a card, by part: its verified files, or what is made of them."""
     from pixwise.store import ensure
 
-    return OnnxSession.load(
-        ensure(card, offline=offline, accept_licence=accept_licence), device=device, threads=threads
-    )
+    files = ensure(card, offline=offline, accept_licence=accept_licence)
+    if not card.made:
+        return files
+    from pixwise.quantize import int8_of
+
+    made = {part: int8_of(path) if path.suffix == ".onnx" else path for part, path in files.items()}
+    if made == files:
+        raise OptionError(
+            f"precision {card.made} needs a model with products of matrices, got {card.id!r}, which has none; "
+            "leave it out: it would not get quicker"
+        )
+    return made
 
 
 def as_loaded(card: Card) -> Card:

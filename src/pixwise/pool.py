@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pixwise.errors import OptionError
-from pixwise.loading import as_loaded, load_card, load_model
+from pixwise.loading import as_loaded, load_card, load_files, load_model
 from pixwise.registry import Card
 from pixwise.session import JoinedSession, Session, check_machine
-from pixwise.store import check_licence, ensure
+from pixwise.store import check_licence
 from pixwise.task import Task
 from pixwise.task_table import task_class
 
@@ -44,6 +46,7 @@ class Pool:
         *,
         device: str = "auto",
         threads: int = 0,
+        precision: str = "",
         offline: bool | None = None,
         accept_licence: Sequence[str] = (),
         **options: Any,
@@ -52,7 +55,7 @@ class Pool:
         cls = task_class(name)
         check_machine(device, threads)
         cls.check_option_names(options)
-        card = load_card(model, name, offline=offline)
+        card = load_card(model, name, offline=offline, precision=precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         options["helpers"] = {need: self.task(need, **load) for need in cls.needs} | options.get("helpers", {})
@@ -75,9 +78,14 @@ class Pool:
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         if len(card.parts) < 2:
             return self._one(card, **load)
-        if any(self._key(card.only((part,)), device, threads) not in self._sessions for part in card.parts):
-            ensure(card, offline=offline, accept_licence=accept_licence)  # all files, or none is opened
-        return JoinedSession({part: self._one(card.only((part,)), **load) for part in card.parts})
+        # All files, or none is opened.
+        files = functools.cache(partial(load_files, card, offline=offline, accept_licence=accept_licence))
+        return JoinedSession(
+            {
+                part: self._one(card.only((part,)), **load, files=lambda part=part: {part: files()[part]})
+                for part in card.parts
+            }
+        )
 
     def _key(self, card: Card, device: str, threads: int) -> Key:
         """What a session is of: files, whoever's card names them; a built-in's engine belongs to its card."""
@@ -87,14 +95,13 @@ class Pool:
             card.revision,
             card.files,
             _stamps(card),
+            card.made if any(file.path.endswith(".onnx") for file in card.files) else "",
             device,
             threads,
         )
 
-    def _one(
-        self, card: Card, *, device: str, threads: int, offline: bool | None, accept_licence: Sequence[str]
-    ) -> Session:
-        """The session of a card with one part."""
+    def _one(self, card: Card, *, device: str, threads: int, **load: Any) -> Session:
+        """The session of a card with one part, loaded as `load_model` does."""
         key = self._key(card, device, threads)
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
@@ -103,7 +110,7 @@ class Pool:
                 if key in self._sessions:
                     self._sessions.move_to_end(key)
                     return self._sessions[key]
-            session = load_model(card, device=device, threads=threads, offline=offline, accept_licence=accept_licence)
+            session = load_model(card, device=device, threads=threads, **load)
             with self._lock:
                 self._sessions[key] = session
                 self._drop_oldest()

@@ -76,6 +76,7 @@ class Card:
         batch: how many pictures are run at once where shapes allow.
         options: what else the head needs.
         folder: of a user's own model; empty otherwise.
+        made: the precision that its files are brought to on this machine; empty runs them as they are.
     """
 
     id: str
@@ -98,6 +99,7 @@ class Card:
     batch: int = 1
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+    made: Literal["", "int8"] = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -227,7 +229,7 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
     Raises:
         CardError: a key is missing, unknown, or of the wrong type.
     """
-    known = {spec.name for spec in fields(Card)} - {"recipe", "folder"} | {"input", "vocabulary"}
+    known = {spec.name for spec in fields(Card)} - {"recipe", "folder", "made"} | {"input", "vocabulary"}
     for key in table:
         if key not in known:
             raise CardError(f"{where}: card keys must be known, got {key!r}; {nearest(key, known)}")

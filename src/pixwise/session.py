@@ -192,7 +192,7 @@ class OnnxSession:
         """Open the files of a model.
 
         Args:
-            parts: part name → ONNX file; files of other kinds are kept in `files`.
+            parts: part name → ONNX file (.onnx, or .int8 as `quantize.py` names them); others are kept in `files`.
             device: see `choose_providers`.
             threads: per session, at most what the process may use; 0 is all of it.
             arena: keep the memory of a run for the next one. Quicker, but it is never given back, and grows with every
@@ -212,7 +212,7 @@ class OnnxSession:
         options.add_session_config_entry("session.force_spinning_stop", "1")
         sessions = {}
         for part, path in parts.items():
-            if path.suffix.lower() != ".onnx":
+            if path.suffix.lower() not in (".onnx", ".int8"):
                 continue
             with _CREATION:
                 sessions[part] = _create(ort, path, options, providers)

@@ -31,6 +31,7 @@ from pixwise.errors import (
 from pixwise.intake import Parcel, Progress, Unreachable, take_in, writing
 from pixwise.notes import forget, note, read_note
 from pixwise.pixels import Recipe
+from pixwise.quantize import drop_int8
 from pixwise.registry import Card, CardFile, cards, default_card
 from pixwise.shelf import (
     Spot,
@@ -334,6 +335,8 @@ def _check_served(spot: Spot, facts: Facts, repo: str) -> None:
 def remove(card: Card) -> int:
     """Delete the files of a model, except those that another model on this machine needs too.
 
+    What was made of them goes too.
+
     Returns:
         Bytes that are free now.
 
@@ -347,7 +350,8 @@ def remove(card: Card) -> int:
     others = [other for other in cards() if other.id != card.id and other.runtime != "builtin"]
     needed = {spot.path for other in others if find(other) for spot in spots(other)}
     try:
-        freed = sum(drop(spot) for spot in spots(card) if spot.path not in needed)
+        mine = [spot for spot in spots(card) if spot.path not in needed]
+        freed = sum(drop_int8(spot) + drop(spot) for spot in mine)
     except OSError as error:
         raise OutputError(
             f"{error.filename}: file must be deletable, got {error.strerror or error}; mend its permissions"

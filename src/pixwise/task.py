@@ -111,6 +111,7 @@ class Task:
         *,
         device: str = "auto",
         threads: int = 0,
+        precision: str = "",
         offline: bool | None = None,
         accept_licence: Sequence[str] = (),
         **options: Any,
@@ -122,6 +123,7 @@ class Task:
                 `hf:owner/name@revision`; empty for the task's default.
             device: `auto`, `cpu` or `cuda`.
             threads: CPU threads, at most the cores that the process may use; 0 for all of them.
+            precision: `int8` for 8-bit weights, made on this machine from the model's files; empty leaves them.
             offline: open no socket; None reads HF_HUB_OFFLINE.
             accept_licence: ids of models whose non-commercial licence is accepted.
             **options: fields of the class.
@@ -133,7 +135,7 @@ class Task:
         """
         check_machine(device, threads)
         cls.check_option_names(options)
-        card = load_card(model, cls.name, offline=offline)
+        card = load_card(model, cls.name, offline=offline, precision=precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         options["helpers"] = {name: task_class(name).load(**load) for name in cls.needs} | options.get("helpers", {})
@@ -149,7 +151,13 @@ class Task:
         known = {spec.name for spec in fields(cls)} - {"card", "session"}
         for key in options:
             if key not in known:
-                known |= {"device", "threads", "offline", "accept_licence"}  # these come as arguments of their own
+                known |= {
+                    "device",
+                    "threads",
+                    "precision",
+                    "offline",
+                    "accept_licence",
+                }  # these come as arguments of their own
                 raise OptionError(f"option of {cls.name} must be known, got {key!r}; {nearest(key, known)}")
 
     def given(self, **answers: Result) -> Self:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_encoder import write_encoder
 
 from pixwise.task_table import TASKS
 
@@ -227,3 +228,13 @@ def test_a_card_that_does_not_fit_its_model_is_code_2(cli, pictures, own):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), own / "model.onnx")
     told = cli("detect", pictures / "a.png", "--model", own)
     assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+
+
+def test_a_precision_is_told_with_the_answer_and_a_wrong_one_refused(cli, pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXWISE_HOME", str(tmp_path / "home"))
+    asked = ("embed", pictures / "a.png", "--model", write_encoder(tmp_path / "encoder"), "--precision")
+    assert "by encoder (int8) in" in cli(*asked, "int8").out
+    assert json.loads(cli(*asked, "int8", "--json").out)["model"]["precision"] == "int8"
+    code, _, err = cli(*asked, "int9")
+    assert code == 2
+    assert "--precision must be known, got 'int9'; did you mean 'int8'?" in err

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tiny_encoder import write_encoder
 
 from pixwise.cli import main
 from pixwise.cli.bench import measure
@@ -64,3 +65,12 @@ def test_wrong_usage_is_told_in_one_line(capsys, arguments, words):
 def test_a_device_that_cannot_be_had_is_code_2(capsys):
     code, _, err = run(capsys, "codes", "--device", "cuda", "--rounds", "1")
     assert (code, err.startswith("pixwise: codes: device cuda needs")) == (2, True)
+
+
+def test_a_model_that_has_no_such_precision_does_not_keep_others_from_it(capsys, photo_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIXWISE_HOME", str(tmp_path / "home"))
+    asked = ("--picture", photo_path, "--rounds", "1", "--batches", "1", "--precision", "int8")
+    code, out, _ = run(capsys, "embed", "--model", str(write_encoder(tmp_path / "tiny")), "--json", *asked)
+    assert (code, json.loads(out)["rows"][0]["precision"]) == (0, "int8")
+    code, _, err = run(capsys, "quality", "codes", *asked)
+    assert (code, err.count("needs a model with files")) == (2, 2)

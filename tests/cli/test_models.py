@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from hub_server import DATA, MODEL, Fault
+from tiny_encoder import write_encoder
 
 from pixwise import registry
 from pixwise.cli.model_rows import megabytes
 from pixwise.cli.progress import Arrivals
+from pixwise.quantize import int8_of
 from pixwise.registry import CardFile
 
 VIT = {
@@ -261,3 +263,30 @@ def test_a_folder_of_ones_own_is_neither_pulled_nor_removed(models, mine):
     )
     told = models("rm", mine)
     assert (told.code, "one in a folder of its own; delete the folder" in told.err) == (2, True)
+
+
+@pytest.fixture
+def copied(cli, tmp_path, monkeypatch):
+    """A model of one's own with its 8-bit copy: the command, the folder, the copy."""
+    monkeypatch.setenv("PIXWISE_HOME", str(tmp_path / "home"))
+    folder = write_encoder(tmp_path / "encoder")
+    copy = int8_of(folder / "model.onnx")
+    return lambda *words: cli("models", *words, folder), copy
+
+
+def test_copies_are_shown_where_the_files_are_and_verified_with_them(copied):
+    models, copy = copied
+    assert str(copy) in models("where").out
+    assert re.search(r"encoder +model.onnx, as int8 +ok", models("verify").out)
+    copy.write_bytes(b"broken")
+    code, _, err = models("verify")
+    assert (code, "damaged ones of encoder; the next run with --precision int8 makes them again" in err) == (3, True)
+
+
+def test_copies_are_removed_with_their_model(models):
+    folder = pulled(models).parent
+    copy = int8_of(write_encoder(folder / "other") / "model.onnx")
+    mine = folder / copy.name
+    copy.rename(mine)
+    assert models("rm", *ADDRESS).code == 0
+    assert not mine.exists()

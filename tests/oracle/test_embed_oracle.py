@@ -82,6 +82,14 @@ def test_a_batch_of_different_sizes_equals_one_by_one(cases, name):
 
 
 @each_tower
+def test_8_bit_weights_stay_close_to_transformers(cases, name):  # 0.991 was seen: 32 numbers a layer average little
+    case = cases(name)
+    small = Embedder.load(case.embedder.card.folder, exact=True, threads=1, precision="int8")
+    cosines = case.cosines(replace(small, card=replace(small.card, head=case.embedder.card.head)))
+    assert 0.98 < cosines.min() < 1 - 1e-5
+
+
+@each_tower
 def test_pictures_differ_from_one_another(cases, name):
     case = cases(name)
     others = similarity(answers := case.embedder(PICTURES), answers)[~np.eye(len(PICTURES), dtype=bool)]

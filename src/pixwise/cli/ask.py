@@ -10,9 +10,10 @@ from pixwise import registry, store
 from pixwise.cli.files import plan_output
 from pixwise.cli.inputs import expand, is_one
 from pixwise.cli.options import CODE_ROWS, INPUT_ROWS, Verb, limit_options, model_options, output_options, task_options
-from pixwise.cli.progress import Arrivals
+from pixwise.cli.progress import Arrivals, waiting
 from pixwise.cli.run import Answered, answered, limits_of, write_all
 from pixwise.loading import as_loaded, load_card, load_model
+from pixwise.quantize import has_int8
 from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
@@ -74,11 +75,14 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     """Load the task; options are checked first, and a model that must be fetched shows its progress."""
     name = options.pop("model")
     machine = {key: options.pop(key) for key in ("device", "threads", "offline", "accept_licence")}
+    precision = options.pop("precision")
     offline, licences = machine["offline"] or None, machine["accept_licence"]
-    card = load_card(name, cls.name, offline=offline)
+    card = load_card(name, cls.name, offline=offline, precision=precision)
     cls.check(card, options)
     with Arrivals(card.id, lines=False) as arrivals:
-        store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
-    options["helpers"] = {need: load(task_class(need), {**machine, "model": ""}) for need in cls.needs}
-    session = load_model(card, **{**machine, "offline": offline})
+        files = store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
+    options["helpers"] = {need: load(task_class(need), {**machine, "model": "", "precision": ""}) for need in cls.needs}
+    making = card.made and not all(has_int8(path) for path in files.values() if path.suffix == ".onnx")
+    with waiting(f"{card.id}: its int8 copy is made, once" if making else ""):
+        session = load_model(card, **{**machine, "offline": offline})
     return cls(card=as_loaded(card), session=session, **options)

@@ -17,7 +17,6 @@ from pixwise.errors import OptionError, PixwiseError
 from pixwise.task_table import TASKS, task_class
 
 if TYPE_CHECKING:
-    from pixwise.registry import Card
     from pixwise.task import Task
 
 __all__ = ["Measured", "command", "measure"]
@@ -31,7 +30,7 @@ class Measured:
     """One row: milliseconds per picture, over all rounds.
 
     Attributes:
-        task, model, device: what answered.
+        task, model, precision, device: what answered.
         picture: its size in megapixels, or its path.
         batch: pictures per call.
         median_ms, worst_ms: of the rounds, per picture.
@@ -41,6 +40,7 @@ class Measured:
 
     task: str
     model: str
+    precision: str
     device: str
     picture: str
     batch: int
@@ -68,7 +68,7 @@ def measure(task: Task, jpegs: list[bytes], rounds: int, picture: str) -> Measur
             inside.append(statistics.fmean(answer.timings_ms["model"] for answer in answers))
     middle = statistics.median(spent)
     return Measured(
-        task.name, task.card.id, task.session.device, picture, len(jpegs),
+        task.name, task.card.id, task.card.precision, task.session.device, picture, len(jpegs),
         round(middle, 2), round(max(spent), 2), round(statistics.median(inside), 2), round(1e3 / middle, 1),
     )  # fmt: skip
 
@@ -83,17 +83,18 @@ def run(tasks: tuple[str, ...], pictures: tuple[str, ...], rounds: int, batches:
     jpegs = _pictures(pictures)
     rows, failed = [], 0
     for name in tasks or TASKS:
-        try:
-            for task in _loaded(name, model, load):
+        for id in _ids(name, model):
+            try:
+                task = task_class(name).load(id, **{**load, "offline": load["offline"] or None})
                 for label, data in jpegs.items():
                     for size in batch_sizes:
                         row = measure(task, [data] * size, rounds, label)
                         rows.append(vars(row))
                         if not json_:
                             _print(row, first=len(rows) == 1)
-        except PixwiseError as error:
-            failed = max(failed, code_of(error))
-            click.echo(f"pixwise: {name}: {error}", err=True)
+            except PixwiseError as error:
+                failed = max(failed, code_of(error))
+                click.echo(f"pixwise: {name}: {error}", err=True)
     if json_:
         click.echo(json.dumps({"schema": "pixwise/bench/1", "rows": rows}, indent=2))
     return failed
@@ -117,26 +118,21 @@ def _pictures(paths: tuple[str, ...]) -> dict[str, bytes]:
     return {path: Path(path).read_bytes() for path in paths}
 
 
-def _loaded(name: str, model: str, load: dict[str, Any]) -> list[Task]:
+def _ids(name: str, model: str) -> list[str]:
     """The named model, or every model of a task that is on this machine."""
     from pixwise import registry, store
-    from pixwise.loading import load_card
 
-    cls = task_class(name)
-    offline = load["offline"] or None
-    ready: list[Card] = [load_card(model, name, offline=offline)] if model else list(registry.cards(name))
-    ids = [model or card.id for card in ready if model or store.is_ready(card)]
-    return [cls.load(each, **{**load, "offline": offline}) for each in ids]
+    return [model] if model else [card.id for card in registry.cards(name) if store.is_ready(card)]
 
 
 def _print(row: Measured, *, first: bool) -> None:
     if first:
-        head = f"{'task':9} {'model':20} {'on':5} {'picture':10} {'batch':>5}"
+        head = f"{'task':9} {'model':20} {'weights':7} {'on':5} {'picture':10} {'batch':>5}"
         click.echo(f"{head} {'median':>10} {'worst':>10} {'in model':>10} {'per second':>11}")
     picture = row.picture if len(row.picture) <= 10 else "…" + row.picture[-9:]
     click.echo(
-        f"{row.task:9} {row.model:20} {row.device:5} {picture:10} {row.batch:5} {row.median_ms:7.1f} ms "
-        f"{row.worst_ms:7.1f} ms {row.model_ms:7.1f} ms {row.per_second:11.1f}"
+        f"{row.task:9} {row.model:20} {row.precision:7} {row.device:5} {picture:10} {row.batch:5} "
+        f"{row.median_ms:7.1f} ms {row.worst_ms:7.1f} ms {row.model_ms:7.1f} ms {row.per_second:11.1f}"
     )
 
 

@@ -13,6 +13,7 @@ import click
 from pixwise import registry, shelf, store
 from pixwise.cli.endings import say
 from pixwise.errors import OptionError
+from pixwise.quantize import int8_spots
 from pixwise.registry import Card
 
 __all__ = [
@@ -55,12 +56,14 @@ def is_here(card: Card) -> bool:
 
 
 def places_of(cards: Iterable[Card]) -> Iterator[tuple[Card, shelf.Spot]]:
-    """The files of some models; that a built-in has none is told on stderr."""
+    """The files of some models, and what was made of them; that a built-in has none is told on stderr."""
     for card in cards:
         if card.runtime == "builtin":
             say(f"pixwise: {card.id} is built in, it has no files")
         else:
-            yield from ((card, spot) for spot in shelf.spots(card))
+            for spot in shelf.spots(card):
+                yield card, spot
+                yield from ((card, made) for made in int8_spots(spot))
 
 
 def facts_of(card: Card) -> dict[str, Any]:

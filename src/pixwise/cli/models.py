@@ -105,10 +105,12 @@ def _file_facts(file: CardFile, spot: shelf.Spot | None) -> dict[str, Any]:
 
 def _verify(ids: tuple[str, ...], task: str, json_: bool) -> int:
     cards = named(ids, task, offline=True) if ids else here_of(task)
-    rows, bad = [], {}
+    rows, bad, copies = [], {}, []
     for card, spot in places_of(cards):
         rows.append((card.id, spot.file.path, shelf.check(spot, thorough=True), str(spot.path)))
-        if rows[-1][2] != "ok":
+        if rows[-1][2] != "ok" and spot.path.suffix == ".int8":
+            copies.append(card.id)
+        elif rows[-1][2] != "ok":
             bad[card.id] = card
     if json_:
         print_json([dict(zip(("id", "file", "state", "where"), row, strict=True)) for row in rows])
@@ -123,6 +125,11 @@ def _verify(ids: tuple[str, ...], task: str, json_: bool) -> int:
         )
         raise ModelFileError(
             f"files must be what their cards say, got missing or damaged ones of {', '.join(bad)}; {advice}"
+        )
+    if copies:
+        raise ModelFileError(
+            f"int8 copies must be as they were made, got damaged ones of {', '.join(copies)}; "
+            "the next run with --precision int8 makes them again"
         )
     return 0
 

@@ -34,6 +34,7 @@ CODE_ROWS: Rows = [
     ("130", "Interrupted; what was done is written."),
 ]
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("int8",)
 
 
 class Number(click.ParamType):
@@ -162,14 +163,20 @@ def model_options(*, model: bool = True) -> list[click.Parameter]:
     """Which model answers and what it runs on."""
     named = "Id of a card, a folder, an ONNX file with a card.toml beside it, or hf:owner/name@revision."
     licence = "Accept the non-commercial licence of this model."
+    smaller = "8-bit weights, made once from the model's files and kept beside them: quicker, a little less exact."
     section = "Model and machine"
     return [
         *([option(section, "--model", metavar="ID", default="", help=named)] if model else []),
         option(section, "--device", type=OneOf(DEVICES), default="auto", help="Where to run.", show_default=True),
         option(section, "--threads", type=Number(int), metavar="N", default=0, help="CPU threads; 0 takes all."),
+        *([option(section, "--precision", type=OneOf(PRECISIONS), callback=_or_empty, help=smaller)] if model else []),
         option(section, "--offline", is_flag=True, help="Open no socket."),
         option(section, "--accept-licence", metavar="ID", multiple=True, help=licence),
     ]
+
+
+def _or_empty(context: click.Context, param: click.Parameter, text: str | None) -> str:
+    return text or ""
 
 
 def limit_options() -> list[click.Parameter]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -12,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from pixwise.registry import CardFile
 
-__all__ = ["Arrivals", "Progress"]
+__all__ = ["Arrivals", "Progress", "waiting"]
 
 T = TypeVar("T")
 _PAUSE_S = 0.1  # between two drawings
@@ -39,6 +40,18 @@ class Line:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
             self._visible = False
+
+
+@contextmanager
+def waiting(text: str) -> Iterator[None]:
+    """Show a line while something is done that takes seconds; an empty one shows nothing."""
+    line = Line()
+    if text:
+        line.draw(text)
+    try:
+        yield
+    finally:
+        line.clear()
 
 
 class Progress:

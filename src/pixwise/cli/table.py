@@ -58,7 +58,13 @@ def said_of(result: Result) -> Text:
     """`3 detections by dfine-s in 41 ms`."""
     spent = sum(result.timings_ms.values())
     said = _count(len(result), result.rows_key) if columns(type(result)) else result.values_key
-    return Text.assemble(said, (f"  by {result.model.id} in {spent:.0f} ms", "dim"))
+    return Text.assemble(said, (f"  by {_model_of(result)} in {spent:.0f} ms", "dim"))
+
+
+def _model_of(result: Result) -> str:
+    """`clip-b32`, or `clip-b32 (int8)`."""
+    shown = result.model.precision not in ("", "fp32") and result.model.precision not in result.model.id
+    return f"{result.model.id} ({result.model.precision})" if shown else result.model.id
 
 
 def line_of(name: str, text: str | Text, style: str = "") -> Padding:
