@@ -6,6 +6,7 @@
     px.detect("street.jpg", labels=["person"])        # where is it: boxes, labels, scores
     px.faces("group.jpg").largest                     # faces with landmarks
     px.classify("pet.jpg")[0].label                   # what is it
+    px.zeroshot("pet.jpg", ["a dog", "a cat"]).label()    # which of your own labels fits
     px.similarity(px.embed("a.jpg"), px.embed("b.jpg"))   # how alike are they
     px.analyze("photo.jpg").draw("photo.jpg").show()  # everything at once
 
@@ -34,6 +35,7 @@ _HOMES = {
     "Picture": "pixwise.picture",
     "PixwiseError": "pixwise.errors",
     "analyze": "pixwise.analysis",
+    "embed_text": "pixwise.language.embedding",
     "similarity": "pixwise.vectors",
 }
 

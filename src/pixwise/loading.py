@@ -16,7 +16,14 @@ from pixwise.task_table import cards_of
 __all__ = ["as_loaded", "load_card", "load_files", "load_model"]
 
 
-def load_card(model: str | os.PathLike[str], task: str, *, offline: bool | None = None, precision: str = "") -> Card:
+def load_card(
+    model: str | os.PathLike[str],
+    task: str,
+    *,
+    offline: bool | None = None,
+    precision: str = "",
+    parts: tuple[str, ...] = (),
+) -> Card:
     """The card for a model's name, folder, file or hub address; the task's default when the name is empty.
 
     It names only the files that the task runs: a picture's vector needs no text tower.
@@ -25,9 +32,10 @@ def load_card(model: str | os.PathLike[str], task: str, *, offline: bool | None 
         model, task: what is asked of whom.
         offline: open no socket; None reads HF_HUB_OFFLINE.
         precision: `int8` for a card whose files are brought to it when they are loaded; empty for them as they are.
+        parts: files of other parts than those that the task runs.
     """
     check_precision(precision)
-    found = _card_of(model, task, offline)
+    found = _card_of(model, task, offline, parts)
     return found if not precision else _made_int8(found)
 
 
@@ -48,28 +56,28 @@ def _made_int8(card: Card) -> Card:
     return replace(card, precision="int8", made="int8")
 
 
-def _card_of(model: str | os.PathLike[str], task: str, offline: bool | None) -> Card:
+def _card_of(model: str | os.PathLike[str], task: str, offline: bool | None, parts: tuple[str, ...]) -> Card:
     from pixwise.own import card_of_path, looks_like_path
 
     if isinstance(model, os.PathLike):
-        return registry.card_for(card_of_path(os.fsdecode(model), cards_of(task)), task)
+        return registry.card_for(card_of_path(os.fsdecode(model), cards_of(task)), task, parts)
     if not isinstance(model, str):
         raise OptionError(
             f"model must be an id, a folder, an ONNX file or hf:owner/name, got {type(model).__name__}; "
             "leave it out for the default"
         )
     if not model:
-        found = registry.default_card(task)
+        found = registry.default_card(task, parts=parts)
         if found is None:
             raise CardError(f"task {task!r} must have a default model, got none; name one with model=…")
         return found
     if model.startswith("hf:"):
         from pixwise.store import card_of_repo
 
-        return registry.card_for(card_of_repo(model, cards_of(task), offline=offline), task)
+        return registry.card_for(card_of_repo(model, cards_of(task), offline=offline), task, parts)
     if looks_like_path(model):
-        return registry.card_for(card_of_path(model, cards_of(task)), task)
-    return registry.card(model, task)
+        return registry.card_for(card_of_path(model, cards_of(task)), task, parts)
+    return registry.card(model, task, parts)
 
 
 def load_model(

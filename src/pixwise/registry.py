@@ -144,18 +144,23 @@ def tasks() -> tuple[str, ...]:
     return tuple(sorted({entry.task for entry in _all_cards().values()}))
 
 
-def cards(task: str = "") -> tuple[Card, ...]:
-    """All cards, or those that can answer one task, with the files that it runs; defaults first."""
+def cards(task: str = "", parts: tuple[str, ...] = ()) -> tuple[Card, ...]:
+    """All cards, or those that can answer one task, with the files that it runs; defaults first.
+
+    Args:
+        task: empty for any.
+        parts: others than those that the task runs.
+    """
     chosen = [entry for entry in _all_cards().values() if cards_of(task) in ("", entry.task)]
     if task:
-        chosen = [card_for(entry, task) for entry in chosen if not _lacking(entry, task)]
+        chosen = [card_for(entry, task, parts) for entry in chosen if not _lacking(entry, task, parts)]
     return tuple(
         sorted(chosen, key=lambda entry: (entry.task, not entry.default, entry.runtime == "builtin", entry.id))
     )
 
 
-def card(name: str, task: str = "") -> Card:
-    """The card with this id.
+def card(name: str, task: str = "", parts: tuple[str, ...] = ()) -> Card:
+    """The card with this id; with a task, only the files that it runs, or those of some other parts.
 
     Raises:
         UnknownModelError: no such card; the message names those that look like it.
@@ -163,44 +168,48 @@ def card(name: str, task: str = "") -> Card:
     """
     known = _all_cards()
     if name not in known:
-        mine = [entry.id for entry in cards(task)]
+        mine = [entry.id for entry in cards(task, parts)]
         raise UnknownModelError(
             f"model must be a known id, a folder or hf:owner/name, got {name!r}; {nearest(name, mine or known)} "
             "(pixwise models list)"
         )
     found = known[name]
     if task and found.task != cards_of(task):
-        fitting = ", ".join(entry.id for entry in cards(task))
+        fitting = ", ".join(entry.id for entry in cards(task, parts))
         raise CardError(f"model {name!r} must answer {task!r}, got one for {found.task!r}; choose one of: {fitting}")
-    return card_for(found, task) if task else found
+    return card_for(found, task, parts) if task else found
 
 
-def card_for(found: Card, task: str) -> Card:
-    """The card with the files that a task runs.
+def card_for(found: Card, task: str, parts: tuple[str, ...] = ()) -> Card:
+    """The card with the files that a task runs, or with those of some other parts.
 
     Raises:
-        CardError: it lacks one.
+        CardError: it lacks one, or an option without which the task cannot answer.
     """
-    lacking = _lacking(found, task)
+    lacking = _lacking(found, task, parts)
     if lacking:
-        fitting = ", ".join(entry.id for entry in cards(task))
+        what = "read texts" if parts else f"answer {task!r}"
+        fitting = ", ".join(entry.id for entry in cards(task, parts))
         raise CardError(
-            f"model {found.id!r} must have {' and '.join(lacking)} to answer {task!r}, got none; "
-            f"choose one of: {fitting}"
+            f"model {found.id!r} must have {' and '.join(lacking)} to {what}, got none; choose one of: {fitting}"
         )
-    return found.only(TASKS[task].parts) if task in TASKS and TASKS[task].parts and found.files else found
+    wanted = parts or (TASKS[task].parts if task in TASKS else ())
+    return found.only(wanted) if wanted and found.files else found
 
 
-def _lacking(found: Card, task: str) -> list[str]:
-    """Parts that a task runs and a model does not have; a built-in has no files, but all of its task's own parts."""
-    wanted = TASKS[task].parts if task in TASKS else ()
+def _lacking(found: Card, task: str, parts: tuple[str, ...]) -> list[str]:
+    """What a task needs and a model does not have; a built-in has no files, but all of its task's own parts."""
+    entry = TASKS.get(task)
     has = found.parts if found.runtime != "builtin" else ("model",)
-    return [part for part in wanted if part not in has]
+    lacking = [part for part in parts or (entry.parts if entry else ()) if part not in has]
+    if not parts and entry:
+        lacking += [f"options.{name}" for name in entry.options if name not in found.options]
+    return lacking
 
 
-def default_card(task: str, runtime: str = "") -> Card | None:
+def default_card(task: str, runtime: str = "", parts: tuple[str, ...] = ()) -> Card | None:
     """The card that answers when none is named: the fetched default if the task has one, else the built-in."""
-    for entry in cards(task):
+    for entry in cards(task, parts):
         if entry.default and runtime in ("", entry.runtime):
             return entry
     return None

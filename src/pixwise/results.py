@@ -7,6 +7,7 @@
     TextLines    printed text   texts, scores, quads, boxes      .text
     Codes        QR, bar codes  kinds, texts, quads, boxes
     Classes      labels         labels, scores
+    LabelScores  own labels     labels, scores, cosines            .label()
     Quality      a picture      sharpness, exposure, contrast, noise, hashes; dominant colours
     Embedding    a picture      its vector: near one another where pictures are alike
 
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo", "ModelInfo",
-    "Quality", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id", "value",
-    "values",
+    "RESULTS", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo", "LabelScores",
+    "ModelInfo", "Quality", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id",
+    "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -189,6 +190,26 @@ class Classes(Result):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LabelScores(Result):
+    """How well labels of the user's own fit the whole picture, best first."""
+
+    rows_key: ClassVar[str] = "labels"
+    values_key: ClassVar[str] = "zeroshot"
+
+    decided: str = value(str, "the best label, or other where its score is below the threshold")
+    other: float = value(float, "the threshold")
+    scoring: str = value(str, "softmax: scores sum to 1 over all labels; sigmoid: each is a yes or no of its own")
+    labels: Texts = column("label", str, doc="as it was given")
+    label_ids: Ints = column("label_id", np.int64, doc="its place among the labels that were given, from 0")
+    scores: Floats = column("score", np.float32, doc="0 to 1")
+    cosines: Floats = column("cosine", np.float32, doc="of the picture's vector and the label's, -1 to 1")
+
+    def label(self) -> str:
+        """The best label, or "other" where no score reaches the threshold."""
+        return self.decided
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Quality(Result):
     """How good a picture is technically, and its dominant colours, largest share first."""
 
@@ -239,6 +260,7 @@ RESULTS: tuple[type[Result], ...] = (
     TextLines,
     Codes,
     Classes,
+    LabelScores,
     Quality,
     Embedding,
 )

@@ -330,7 +330,7 @@ class FakeSession:
 
     Args:
         answer: {name: (B, ...)} arrays, of which the first rows are given, repeated as needed; or a function of feeds.
-        inputs: what `inputs()` tells.
+        inputs: what `inputs()` tells; of other parts it tells nothing.
         files: part → path.
         parts: other parts: name → answer, as above.
     """
@@ -350,7 +350,7 @@ class FakeSession:
         self.fed: list[dict[str, np.ndarray]] = []
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
-        return self._inputs
+        return () if part in self.parts else self._inputs
 
     def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:
         self.fed.append(dict(feeds))

@@ -151,7 +151,7 @@ def _missing(card: Card, count: int) -> ModelMissingError:
 
 def _instead(card: Card) -> str:
     builtin = default_card(card.task, "builtin")
-    if builtin is None:
+    if builtin is None or set(card.parts) - {"model"}:  # no built-in reads texts
         return ""
     return f", or use the built-in {builtin.id!r}, which needs no fetch (command line: --model {builtin.id})"
 

@@ -23,6 +23,7 @@ class TaskEntry(NamedTuple):
             and what needs words of the user cannot be asked without them.
         cards: the task whose cards it takes, where it has none of its own.
         parts: of a card's files, those that it runs; empty for all of them.
+        options: of a card's options, those that it cannot do without.
     """
 
     module: str
@@ -31,6 +32,7 @@ class TaskEntry(NamedTuple):
     analysed: bool = True
     cards: str = ""
     parts: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -49,6 +51,15 @@ TASKS: dict[str, TaskEntry] = {
         "Turn the picture into a vector, to compare and search.",
         analysed=False,
         parts=("model",),
+    ),
+    "zeroshot": TaskEntry(
+        "pixwise.tasks.zeroshot",
+        "ZeroShot",
+        "Say which of your own labels fits the picture.",
+        analysed=False,
+        cards="embed",
+        parts=("model", "text", "tokenizer"),
+        options=("logit_scale",),
     ),
 }
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)

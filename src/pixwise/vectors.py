@@ -1,8 +1,8 @@
-"""Pure functions on vectors of pictures: length 1, cosines."""
+"""Pure functions on vectors of pictures and texts: found among the outputs of a model, length 1, cosines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,34 @@ import numpy.typing as npt
 from pixwise.errors import OptionError, ShapeError
 from pixwise.results import Embedding
 
-__all__ = ["similarity", "unit"]
+__all__ = ["PICTURE_OUTPUTS", "rows_of", "similarity", "unit"]
 
 Floats = npt.NDArray[np.float32]
+# Head of a card → names of the output with the vector of a picture that texts are compared with. Joint exports of
+# SigLIP call the pooled output `image_embeds`, and scale it to length 1.
+PICTURE_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "image_embeds": ("image_embeds",),
+    "pooler": ("pooler_output", "image_embeds"),
+}
+
+
+def rows_of(raw: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
+    """(B, D) the first of these outputs that is there; (B, D, 1, 1) and the like are flattened.
+
+    Raises:
+        ShapeError: none of them is there, or it has more than a vector per row.
+    """
+    name = next((name for name in names if name in raw), None)
+    if name is None:
+        raise ShapeError(
+            f"outputs of the model must contain {' or '.join(map(repr, names))}, got {', '.join(raw)}; "
+            "check the head of its card"
+        )
+    shape = raw[name].shape
+    rows = raw[name].reshape(shape[0], *(length for length in shape[1:] if length != 1))
+    if rows.ndim != 2:
+        raise ShapeError(f"output {name!r} must have one vector per picture, got {shape}; check the head")
+    return rows
 
 
 def unit(vectors: npt.ArrayLike) -> Floats:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import tokenizers
 
 from pixwise.builtin import load_builtin
 from pixwise.picture import Picture
@@ -28,7 +34,35 @@ def fake_session(card: Card, *, nothing: bool = False):
         rows = [HEADS[card.head](card, pixels, nothing) for pixels in feeds[inputs[0].name]]
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
-    return FakeSession(answer, tuple(inputs))
+    others = [part for part in card.parts if part in PARTS]
+    files = {"tokenizer": tokenizer_file()} if "tokenizer" in card.parts else {}
+    return FakeSession(answer, tuple(inputs), files=files, parts={part: PARTS[part](card) for part in others})
+
+
+@functools.cache
+def tokenizer_file() -> Path:
+    """A tokenizer of single characters that knows the marks of all cards."""
+    marks = ["<unk>", "<|endoftext|>", "</s>", "<pad>"]
+    known = {token: number for number, token in enumerate([*marks, *map(chr, range(32, 127))])}
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="<unk>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex("."), "isolated")
+    folder = Path(tempfile.mkdtemp(prefix="pixwise-fakes-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    made.save(str(folder / "tokenizer.json"))
+    return folder / "tokenizer.json"
+
+
+def _text(card: Card):
+    """Vectors of as many numbers as the pictures', of the ids that came in."""
+    name = "text_embeds" if card.head == "image_embeds" else "pooler_output"
+
+    def answer(feeds):
+        return {name: np.stack([_random(row).normal(0, 1, 12) for row in feeds["input_ids"]]).astype(np.float32)}
+
+    return answer
+
+
+PARTS = {"text": _text}  # parts besides the one that takes pixels → what they answer
 
 
 def _random(pixels: np.ndarray) -> np.random.Generator:
@@ -115,3 +149,5 @@ HEADS = {
     "cls": _tokens,
     "mean_patches": _tokens,
 }
+
+QUESTIONS = {"zeroshot": {"labels": ("a dog", "a cat", "ein Haus")}}  # options without which a task cannot be asked

@@ -12,7 +12,18 @@ from pixwise.draw import Canvas, colour_of, draw, draw_into
 from pixwise.draw.palette import contrast, on
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
-from pixwise.results import RESULTS, Classes, Codes, Detections, Embedding, Faces, ModelInfo, Quality, TextLines
+from pixwise.results import (
+    RESULTS,
+    Classes,
+    Codes,
+    Detections,
+    Embedding,
+    Faces,
+    LabelScores,
+    ModelInfo,
+    Quality,
+    TextLines,
+)
 from pixwise.samples import photo_like
 
 BACKGROUNDS = {"black": 0, "white": 255, "grey": 128}
@@ -44,6 +55,15 @@ def samples(width, height):
         Codes(kinds=["QR_CODE"], texts=["https://example.org"], quads=[quad], boxes=[box]),
         Embedding(model=ModelInfo("clip-b32"), vector=[0.6, 0.8]),
         Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
+        LabelScores(
+            decided="other",
+            other=0.6,
+            scoring="softmax",
+            labels=["a dog", "a cat"],
+            label_ids=[1, 0],
+            scores=[0.5, 0.4],
+            cosines=[0.22, 0.21],
+        ),
         Quality.empty(
             colours=[[250, 0, 0], [0, 0, 250]], shares=[0.7, 0.3], hexes=["#fa0000", "#0000fa"], sharpness=99
         ),

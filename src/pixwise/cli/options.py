@@ -225,8 +225,10 @@ def _of_field(spec: Field, hint: Any, told: str, section: str) -> click.Paramete
             section, f"{flag}/--no-{flag[2:]}" if default else flag, spec.name, is_flag=True, default=default, help=text
         )
     if typing.get_origin(hint) is tuple:
+        default = (default,) if isinstance(default, str) else default
         one, kind = flag.removesuffix("s"), _type(typing.get_args(hint)[0])
         text += " May be repeated."
+        text += f"  [default: {', '.join(default)}]" if default else ""
         return option(
             section, one, spec.name, multiple=True, type=kind, metavar=_metavar(one), default=default, help=text
         )
@@ -237,9 +239,10 @@ def _of_field(spec: Field, hint: Any, told: str, section: str) -> click.Paramete
 
 
 def _plain(hint: Any) -> Any:
-    """`float` of `float | None`."""
+    """`float` of `float | None`; the list of `one | a list of them`."""
     if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return next(kind for kind in typing.get_args(hint) if kind is not type(None))
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        return next((kind for kind in kinds if typing.get_origin(kind) is tuple), kinds[0])
     return hint
 
 

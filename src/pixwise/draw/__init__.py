@@ -25,6 +25,7 @@ from pixwise.results import (
     Embedding,
     Faces,
     Identities,
+    LabelScores,
     Quality,
     Result,
     TextLines,
@@ -34,6 +35,7 @@ from pixwise.results import (
 __all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
 
 _INK = PALETTE[32]  # dark enough for white letters: on paper its white halo is not seen, on dark ground it is
+_MOST_LABELS = 8  # of a user's own, who may have asked for thousands
 _LANDMARKS = (PALETTE[0], PALETTE[4], PALETTE[14], PALETTE[8], PALETTE[10])  # right eye, left eye, nose, mouth corners
 
 
@@ -128,6 +130,13 @@ def _(result: Codes, canvas: Canvas) -> None:
 @draw_into.register
 def _(result: Classes, canvas: Canvas) -> None:
     canvas.legend([LegendRow(f"{row.label} {row.score:.2f}", colour_of(row.label)) for row in result])
+
+
+@draw_into.register
+def _(result: LabelScores, canvas: Canvas) -> None:
+    rows = [LegendRow(f"{row.label} {row.score:.2f}", colour_of(row.label)) for row in result[:_MOST_LABELS]]
+    unsure = len(result) and result.decided not in result.labels
+    canvas.legend([LegendRow(result.decided, colour_of(result.decided))] * bool(unsure) + rows)
 
 
 @draw_into.register

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixwise.errors import ModelFileError, OptionError, SetupError
 
-__all__ = ["Tokenizer", "load_tokenizer"]
+__all__ = ["Tokenizer", "check_texts", "load_tokenizer"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,7 +84,7 @@ class Tokenizer:
             OptionError: something is no text, or holds half a character (a lone surrogate).
         """
         for text in texts:
-            _check_text(text)
+            _check_text("text", text)
         rows = [made.ids for made in self._made.encode_batch(list(texts), add_special_tokens=special)]
         width = self.length if fill else max(map(len, rows), default=0)
         ids, mask = np.full((len(rows), width), pad_id, np.int64), np.zeros((len(rows), width), np.int64)
@@ -117,12 +117,31 @@ class Tokenizer:
         return self._made.get_vocab_size(with_added_tokens=True)
 
 
-def _check_text(text: Any) -> None:
+def check_texts(what: str, given: Any) -> tuple[str, ...]:
+    """A list of texts that say something, as a tuple.
+
+    Args:
+        what: how messages call them: `labels`.
+        given: a list or tuple of strings.
+
+    Raises:
+        OptionError: it is no list, or one of them is no text, empty, or holds half a character.
+    """
+    if not isinstance(given, list | tuple):
+        raise OptionError(f"{what} must be a list of texts, got {given!r:.60}; put it into a list")
+    for place, text in enumerate(given, start=1):
+        _check_text(f"{what}: text {place}", text)
+        if not text.strip():
+            raise OptionError(f"{what}: text {place} must say something, got {text!r}; leave it out")
+    return tuple(given)
+
+
+def _check_text(what: str, text: Any) -> None:
     if not isinstance(text, str):
-        raise OptionError(f"text must be a string, got {type(text).__name__} {text!r:.60}; put it in quotes")
+        raise OptionError(f"{what} must be a string, got {type(text).__name__} {text!r:.60}; put it in quotes")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise OptionError(
-            f"text must be whole characters, got {text!r:.60} ({error.reason}); decode it as UTF-8"
+            f"{what} must be whole characters, got {text!r:.60} ({error.reason}); decode it as UTF-8"
         ) from error

@@ -20,10 +20,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pixwise.colours import lab_from_rgb
-from pixwise.errors import CardError, ShapeError
+from pixwise.errors import ShapeError
+from pixwise.language.towers import TEXT_OPTIONS, check_pixels_only
 from pixwise.results import Embedding
 from pixwise.task import Task
-from pixwise.vectors import unit
+from pixwise.vectors import PICTURE_OUTPUTS, rows_of, unit
 
 __all__ = ["Embedder"]
 
@@ -37,12 +38,12 @@ _SHARES = {"colours": 0.3, "places": 0.35, "edges": 0.35}  # what each part adds
 
 def decode_image_embeds(raw: Raw, options: Options) -> np.ndarray:
     """(D,) the projection."""
-    return _row(raw, ("image_embeds",))
+    return rows_of(raw, PICTURE_OUTPUTS["image_embeds"])[0]
 
 
 def decode_pooler(raw: Raw, options: Options) -> np.ndarray:
-    """(D,) the pooled output; joint exports of SigLIP call the same vector `image_embeds`, and scale it to length 1."""
-    return _row(raw, ("pooler_output", "image_embeds"))
+    """(D,) the pooled output."""
+    return rows_of(raw, PICTURE_OUTPUTS["pooler"])[0]
 
 
 def decode_cls(raw: Raw, options: Options) -> np.ndarray:
@@ -57,7 +58,7 @@ def decode_mean_patches(raw: Raw, options: Options) -> np.ndarray:
 
 def decode_pooled(raw: Raw, options: Options) -> np.ndarray:
     """(D,) of (1, D) or (1, D, 1, 1): named `pooler_output`, else the only output."""
-    return _row(raw, ("pooler_output",) if len(raw) > 1 else tuple(raw))
+    return rows_of(raw, ("pooler_output",) if len(raw) > 1 else tuple(raw))[0]
 
 
 def decode_look(raw: Raw, options: Options) -> np.ndarray:
@@ -117,20 +118,6 @@ def _softened(array: np.ndarray, floor: float) -> float:
     return float(np.sqrt((array**2).sum() + array.size * floor**2))
 
 
-def _row(raw: Raw, names: tuple[str, ...]) -> np.ndarray:
-    """(D,) the one row of the first of these outputs that is there."""
-    name = next((name for name in names if name in raw), None)
-    if name is None:
-        raise ShapeError(
-            f"outputs of the model must contain {' or '.join(map(repr, names))}, got {', '.join(raw)}; "
-            "check the head of its card"
-        )
-    row = raw[name][0].squeeze()
-    if row.ndim != 1:
-        raise ShapeError(f"output {name!r} must have one vector per picture, got {raw[name].shape}; check the head")
-    return row
-
-
 def _tokens(raw: Raw) -> np.ndarray:
     """(T, D) the one row of `last_hidden_state`."""
     if "last_hidden_state" not in raw or raw["last_hidden_state"].ndim != 3:
@@ -155,16 +142,11 @@ class Embedder(Task):
         "pooled": decode_pooled,
         "look": decode_look,
     }
-    card_options: ClassVar[Mapping[str, str]] = {"first_patch": "count"}
+    card_options: ClassVar[Mapping[str, str]] = {"first_patch": "count", **TEXT_OPTIONS}
 
     def check_options(self) -> None:
         """Also refuse the joint export of a picture and a text model: it cannot run without words."""
-        names = [tensor.name for tensor in self.session.inputs()]
-        if "input_ids" in names:
-            raise CardError(
-                f"model {self.card.id!r} must take pixels only, got inputs {', '.join(names)}; "
-                "use its vision_model.onnx"
-            )
+        check_pixels_only(self.card, self.session)
 
     def postprocess(self, raw: Raw, fit: Any) -> Embedding:
         return Embedding(vector=unit(self.heads[self.card.head](raw, self.card.options)))
