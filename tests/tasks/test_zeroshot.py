@@ -75,7 +75,7 @@ def test_the_best_so_many_are_kept_and_scores_stay_those_among_all(path):
 
 def test_the_template_is_put_around_each_label(path):
     np.testing.assert_allclose(
-        asked(path, template="x {label}").label_vectors[0], [0.2**0.5, 0, -(0.8**0.5)], atol=1e-6
+        asked(path, template="x {label}").label_vectors[0], np.array([0.6, 0.8, -2]) / 5**0.5, atol=1e-6
     )
     assert np.array_equal(asked(path, template="{label}").label_vectors, asked(path).label_vectors)
 
