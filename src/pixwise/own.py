@@ -20,7 +20,14 @@ from pixwise.errors import CardError, UnknownModelError
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
 
-__all__ = ["card_from_configs", "card_of_path", "choose_onnx", "looks_like_path"]
+__all__ = [
+    "card_from_configs",
+    "card_of_path",
+    "choose_onnx",
+    "classes_head",
+    "looks_like_path",
+    "names_from_config",
+]
 
 Config = Mapping[str, Any]
 
@@ -145,7 +152,7 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    names = _names(config, id)
+    names = names_from_config(config, id)
     onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
     return Card(
         id=id,
@@ -236,7 +243,7 @@ def _task_of(config: Config, architecture: str, task: str, where: str) -> str:
 
 def _head(config: Config, task: str, architecture: str, where: str) -> str:
     if task == "classify":
-        return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
+        return classes_head(config)
     if task == "embed":
         return _EMBED_HEADS[str(config["model_type"])]
     kind = str(config.get("model_type", ""))
@@ -248,7 +255,12 @@ def _head(config: Config, task: str, architecture: str, where: str) -> str:
     return _DETECT_HEADS[kind]
 
 
-def _names(config: Config, where: str) -> tuple[str, ...]:
+def classes_head(config: Config) -> str:
+    """Head of tasks/classify.py."""
+    return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
+
+
+def names_from_config(config: Config, where: str) -> tuple[str, ...]:
     """Labels by index; gaps in the numbering become empty names, which are never answered."""
     labels = config.get("id2label") or {index: name for name, index in (config.get("label2id") or {}).items()}
     labels = labels or dict(

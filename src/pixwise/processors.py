@@ -37,6 +37,7 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "": {**_PLAIN, "resample": 2},
     "Beit": {**_PLAIN, **_HALF, "resample": 3, "size": 224, "crop_size": 224},
     "Bit": {**_CROPPED, **_CLIP},
+    "Blip": {**_PLAIN, **_CLIP, "resample": 3, "size": {"height": 384, "width": 384}},
     "CLIP": {**_CROPPED, **_CLIP},
     "ConditionalDetr": _DETR,
     "ConvNext": {**_PLAIN, **_SHORTEST, **_HALF, "resample": 3, "size": 384, "crop_pct": 224 / 256},

@@ -64,7 +64,8 @@ def test_import_loads_no_numpy_and_takes_under_fifty_milliseconds():
 
 
 def test_importing_everything_has_no_effect_on_the_process():
-    names = ", ".join(name for name in MODULES if ".cli" not in name)
+    wings = (".cli", ".export.")  # a room behind the extra `torch` imports it when it is entered
+    names = ", ".join(name for name in MODULES if not any(wing in name for wing in wings))
     code = (
         "import logging, threading, sys, socket\n"
         "def refuse(*a, **k): raise SystemExit('a socket was opened')\n"

@@ -1,0 +1,135 @@
+"""The families that can be exported: a row each. A new one is a row, and a function that makes its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pixwise.errors import CardError, OptionError
+from pixwise.export.captioners import blip_options, blip_parts, encoder_decoder_options, encoder_decoder_parts
+from pixwise.export.detectors import detr_parts, fixed_size_parts
+from pixwise.export.parts import Family
+from pixwise.export.towers import (
+    classifier_parts,
+    clip_options,
+    clip_parts,
+    clip_vision_parts,
+    dinov2_parts,
+    pooled_parts,
+    siglip_options,
+    siglip_parts,
+    vit_parts,
+)
+from pixwise.task_table import cards_of
+
+__all__ = ["FAMILIES", "family_of"]
+
+_CLIP, _SIGLIP = "Radford et al. 2021, arXiv:2103.00020", "Zhai et al. 2023, arXiv:2303.15343"
+_DETR = "Carion et al. 2020, arXiv:2005.12872"
+_RT_DETR, _RT_DETR2 = "Zhao et al. 2023, arXiv:2304.08069", "Lv et al. 2024, arXiv:2407.17140"
+_DINO, _REGISTERS = "Oquab et al. 2023, arXiv:2304.07193", "Darcet et al. 2023, arXiv:2309.16588"
+_CONVNEXT, _VIT = "Liu et al. 2022, arXiv:2201.03545", "Dosovitskiy et al. 2020, arXiv:2010.11929"
+_ENDING = ("ForImageClassification",)
+_ANY_CLASSES = "AutoModelForImageClassification"
+
+FAMILIES: tuple[Family, ...] = (
+    Family("CLIP", ("clip",), "embed", "CLIPModel", clip_parts, "image_embeds", _CLIP, clip_options, True, batch=8),
+    Family(
+        "CLIP for pictures",
+        ("clip_vision_model",),
+        "embed",
+        "CLIPVisionModelWithProjection",
+        clip_vision_parts,
+        "image_embeds",
+        _CLIP,
+    ),
+    Family(
+        "SigLIP", ("siglip",), "embed", "SiglipModel", siglip_parts, "pooler", _SIGLIP, siglip_options, True, batch=8
+    ),
+    Family("DINOv2", ("dinov2",), "embed", "Dinov2Model", dinov2_parts, "cls", _DINO),
+    Family(
+        "DINOv2 with registers",
+        ("dinov2_with_registers",),
+        "embed",
+        "Dinov2WithRegistersModel",
+        dinov2_parts,
+        "cls",
+        _REGISTERS,
+    ),
+    Family("ConvNeXt", ("convnext",), "classify", _ANY_CLASSES, classifier_parts, "", _CONVNEXT, architectures=_ENDING),
+    Family("ConvNeXt", ("convnext",), "embed", "ConvNextModel", pooled_parts, "pooled", _CONVNEXT),
+    Family("ViT", ("vit",), "classify", _ANY_CLASSES, classifier_parts, "", _VIT, architectures=_ENDING),
+    Family("ViT", ("vit",), "embed", "ViTModel", vit_parts, "cls", _VIT, unread=("pooler.",)),
+    Family("RT-DETR", ("rt_detr",), "detect", "RTDetrForObjectDetection", fixed_size_parts, "detr_sigmoid", _RT_DETR),
+    Family(
+        "RT-DETR 2",
+        ("rt_detr_v2",),
+        "detect",
+        "RTDetrV2ForObjectDetection",
+        fixed_size_parts,
+        "detr_sigmoid",
+        _RT_DETR2,
+    ),
+    Family(
+        "D-FINE",
+        ("d_fine",),
+        "detect",
+        "DFineForObjectDetection",
+        fixed_size_parts,
+        "detr_sigmoid",
+        "Peng et al. 2024, arXiv:2410.13842",
+        tolerance=1e-2,  # its distances are differences of large numbers
+    ),
+    Family("DETR", ("detr",), "detect", "DetrForObjectDetection", detr_parts, "detr_softmax", _DETR),
+    Family(
+        "BLIP",
+        ("blip",),
+        "caption",
+        "BlipForConditionalGeneration",
+        blip_parts,
+        "",
+        "Li et al. 2022, arXiv:2201.12086",
+        blip_options,
+        True,
+    ),
+    Family(
+        "ViT-GPT2 and its like",
+        ("vision-encoder-decoder",),
+        "caption",
+        "VisionEncoderDecoderModel",
+        encoder_decoder_parts,
+        "",
+        "Li et al. 2021, arXiv:2109.10282",
+        encoder_decoder_options,
+        True,
+    ),
+)
+
+
+def family_of(config: Mapping[str, Any], task: str, families: Sequence[Family], where: str) -> Family:
+    """The row for a `config.json`.
+
+    Args:
+        config: its content.
+        task: what the export must answer; empty takes what the architecture says.
+        families: the table.
+        where: how messages call the checkpoint.
+
+    Raises:
+        CardError: no row takes this kind of model.
+        OptionError: none of its rows answers this task.
+    """
+    kind, named = str(config.get("model_type") or ""), config.get("architectures") or [""]
+    known = [family for family in families if kind in family.model_types]
+    if not known:
+        supported = ", ".join(dict.fromkeys(kind for family in families for kind in family.model_types))
+        raise CardError(
+            f"{where}: model_type of config.json must be one of {supported}, got {kind!r} ({named[0]}); "
+            "choose another checkpoint, or export it elsewhere and write a card.toml (docs/own-models.md)"
+        )
+    fitting = [family for family in known if cards_of(task) in ("", family.task)]
+    if not fitting:
+        tasks = " or ".join(dict.fromkeys(family.task for family in known))
+        raise OptionError(f"task of {where} ({kind}) must be {tasks}, got {task!r}; leave --task out")
+    said = [family for family in fitting if not family.architectures or named[0].endswith(family.architectures)]
+    return (said or fitting)[0]

@@ -1,0 +1,34 @@
+"""What the check looks at: a real picture where one is given, and drawn ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from pixwise.picture import Picture, Source
+from pixwise.pixels import prepare
+from pixwise.recipe import Recipe
+from pixwise.samples import photo_like
+
+__all__ = ["pictures_for"]
+
+
+def pictures_for(recipe: Recipe, picture: Source | None) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels for the trials, as a recipe prepares them.
+
+    Args:
+        recipe: of the checkpoint.
+        picture: a real one; None draws it.
+
+    Returns:
+        (2, 3, H, W) float32, the picture and its mirror image; (3, 3, h, w) of drawn upright pictures, so of another
+        height and width where the recipe lets them vary.
+    """
+    image = Picture.open(photo_like(480, 640) if picture is None else picture).image()
+    mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    upright = [Image.fromarray(photo_like(640, 512, seed)) for seed in (1, 2, 3)]
+    return _rows([image, mirrored], recipe), _rows(upright, recipe)
+
+
+def _rows(images: list[Image.Image], recipe: Recipe) -> np.ndarray:
+    return np.stack([prepare(image, (image.height, image.width), recipe)[0] for image in images]).astype(np.float32)
