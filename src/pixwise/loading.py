@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,9 @@ from pixwise.registry import Card
 from pixwise.session import Session, check_machine
 from pixwise.task_table import cards_of
 
-__all__ = ["as_loaded", "load_card", "load_files", "load_model"]
+__all__ = ["as_loaded", "dressing", "load_card", "load_files", "load_model"]
+
+_DRESSED = {"florence": "pixwise.language.florence:FlorenceSession"}  # head → the session around those of its parts
 
 
 def load_card(
@@ -96,6 +99,7 @@ def load_model(
     from pixwise.session import OnnxSession
 
     check_machine(device, threads)
+    dress = dressing(card) if not files else None
     if card.runtime == "builtin":
         if device == "cuda":
             raise SetupError(
@@ -107,7 +111,22 @@ def load_model(
     if card.made and device == "cuda":
         raise SetupError(f"precision {card.made} runs on the CPU, got device cuda; leave one of the two out")
     found = files() if files else load_files(card, offline=offline, accept_licence=accept_licence)
-    return OnnxSession.load(found, device="cpu" if card.made else device, threads=threads)
+    session = OnnxSession.load(found, device="cpu" if card.made else device, threads=threads)
+    return dress(session) if dress else session
+
+
+def dressing(card: Card) -> Callable[[Session], Session]:
+    """What makes of the parts of a card the session that its head expects: for most heads nothing.
+
+    Raises:
+        CardError: it lacks a part.
+    """
+    if card.head not in _DRESSED:
+        return lambda session: session
+    module, _, name = _DRESSED[card.head].partition(":")
+    dress = getattr(importlib.import_module(module), name)
+    dress.check_parts(card)
+    return lambda session: dress(session, card.options)
 
 
 def load_files(card: Card, *, offline: bool | None = None, accept_licence: Sequence[str] = ()) -> dict[str, Path]:

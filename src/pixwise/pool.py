@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pixwise.errors import OptionError
-from pixwise.loading import as_loaded, load_card, load_files, load_model
+from pixwise.loading import as_loaded, dressing, load_card, load_files, load_model
 from pixwise.registry import Card
 from pixwise.session import JoinedSession, Session, check_machine
 from pixwise.store import check_licence
@@ -75,17 +75,17 @@ class Pool:
         Cards that share a part share its session: a picture tower serves `embed` and `zeroshot`.
         """
         check_licence(card, accept_licence)
+        dress = dressing(card)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         if len(card.parts) < 2:
             return self._one(card, **load)
         # All files, or none is opened.
         files = functools.cache(partial(load_files, card, offline=offline, accept_licence=accept_licence))
-        return JoinedSession(
-            {
-                part: self._one(card.only((part,)), **load, files=lambda part=part: {part: files()[part]})
-                for part in card.parts
-            }
-        )
+        parts = {
+            part: self._one(card.only((part,)), **load, files=lambda part=part: {part: files()[part]})
+            for part in card.parts
+        }
+        return dress(JoinedSession(parts))
 
     def _key(self, card: Card, device: str, threads: int) -> Key:
         """What a session is of: files, whoever's card names them; a built-in's engine belongs to its card."""

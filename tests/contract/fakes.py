@@ -120,6 +120,17 @@ def _face(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray
     return {"fc1": _random(pixels).normal(0, 1, 12).astype(np.float32)}
 
 
+def _written(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """Three phrases with as many places as a line needs, one token each, and a fourth that was cut off."""
+    random, places = _random(pixels), 8 if card.task == "ocr" else 4
+    tokens = [f"<loc_{bin}>" for bin in random.integers(0, 1000, 3 * places)]
+    for number in range(3):
+        tokens.insert(number * (places + 1), random.choice(["cat", "a red dog", "EXIT", "Gemüse", "猫"]))
+    tokens = ["nothing", "there"] if nothing else [*tokens, "dog", "<loc_1>"]
+    ends = np.cumsum([len(token) for token in tokens])
+    return {"text": np.array("".join(tokens)), "token_ends": ends, "log_probs": random.uniform(-1, 0, len(ends))}
+
+
 def fake_faces(picture: Picture) -> Faces:
     """Two faces, side by side, each half of the picture wide, with landmarks where faces have them."""
     height, width = picture.size_hw
@@ -136,6 +147,7 @@ def fake_helpers(task: str, *, nothing: bool = False) -> dict[str, Callable[[Pic
 
 
 HEADS = {
+    "florence": _written,
     "vector": _face,
     "detr_sigmoid": _detr,
     "detr_softmax": _detr,

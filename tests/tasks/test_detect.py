@@ -293,3 +293,34 @@ def test_the_score_of_a_card_is_checked_like_an_option():
     card = replace(detr([[0, 0, 0]]).card, options={"min_score": 7})
     with pytest.raises(CardError, match=r"options.min_score must be a number from 0 to 1, got 7"):
         Detector(card=card, session=FakeSession({}))
+
+
+def written(text, **options):
+    raw = {"text": np.array([text]), "token_ends": np.array([[len(text)]]), "log_probs": np.float32([[-1]])}
+    return Detector(card=registry.card("florence2-base-detect"), session=FakeSession(raw), **options)
+
+
+BOX = "<loc_100><loc_200><loc_300><loc_400>"
+
+
+def test_words_of_the_models_own_are_labels_and_numbered_as_they_come():
+    found = written(f"dog{BOX}cat{BOX}{BOX}Gemüse{BOX}")(np.zeros((100, 200, 3), np.uint8))
+    assert found.labels == ("dog", "cat", "cat", "Gemüse")
+    assert found.label_ids.tolist() == [0, 1, 1, 2]
+    np.testing.assert_allclose(found.boxes[0], [20.1, 20.05, 60.1, 40.05], atol=1e-3)
+
+
+def test_labels_choose_among_words_of_the_models_own():
+    found = written(f"dog{BOX}cat{BOX}", labels=("cat", "unicorn"))(np.zeros((100, 200, 3), np.uint8))
+    assert (found.labels, found.label_ids.tolist()) == (("cat",), [0])
+
+
+def test_tiles_merge_words_of_the_models_own():
+    found = written(f"dog{BOX}cat{BOX}", tiles=100)(photo_like(100, 200, 1))
+    assert set(found.labels) == {"dog", "cat"}
+    assert len(set(found.label_ids.tolist())) == 2
+
+
+@pytest.mark.parametrize("text", ["", "a dog and a cat", BOX, "dog<loc_1><loc_2><loc_3>", "<>" * 9, "\x00"])
+def test_nonsense_is_no_detection(text):
+    assert len(written(text)(np.zeros((20, 40, 3), np.uint8))) == 0

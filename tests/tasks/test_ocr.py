@@ -239,3 +239,32 @@ def test_the_model_sees_blue_first(reader):
     engine._turner = look
     engine(np.array(note("Harbour 42", paper=(0, 0, 255))[0]))
     assert np.median(seen[0], axis=(0, 1)).tolist() == [255, 0, 0]
+
+
+WRITTEN = "EXIT" + "".join(f"<loc_{bin}>" for bin in (100, 100, 300, 100, 300, 200, 100, 200))
+
+
+def florence(text, log_probs, **options):
+    card = registry.card("florence2-base-ocr")
+    ends = np.cumsum([len(text) // len(log_probs)] * len(log_probs))
+    raw = {"text": np.array([text]), "token_ends": ends[None], "log_probs": np.float32([log_probs])}
+    return TextReader(card=card, session=FakeSession(raw), **options)
+
+
+def test_lines_that_were_written_with_places_lie_where_they_say():
+    found = florence(WRITTEN, [-0.5] * 4)(np.zeros((200, 400, 3), np.uint8))
+    assert found.texts == ("EXIT",)
+    np.testing.assert_allclose(found.boxes, [[40.2, 20.1, 120.2, 40.1]], atol=1e-3)
+    np.testing.assert_allclose(found.quads[0, 1], [120.2, 20.1], atol=1e-3)
+    np.testing.assert_allclose(found.scores, np.exp(-0.5))
+
+
+def test_lines_that_were_written_unsurely_stay_unless_told():
+    picture = np.zeros((200, 400, 3), np.uint8)
+    assert len(florence(WRITTEN, [-5.0] * 4)(picture)) == 1
+    assert len(florence(WRITTEN, [-5.0] * 4, min_score=0.5)(picture)) == 0
+
+
+@pytest.mark.parametrize("text", ["", "I see a sign", "EXIT<loc_1><loc_2>", "<loc_1>" * 9, "<<<>>>", "\x00" * 20])
+def test_nonsense_is_no_line(text):
+    assert len(florence(text, [-1.0])(np.zeros((20, 40, 3), np.uint8))) == 0

@@ -8,6 +8,7 @@ Heads:
     detr_softmax   DETR: softmax with a last "no object" class, the best class per query
     yolox          grid of anchors, objectness x class, suppression per class
     boxes          boxes and scores as they are (OpenCV's HOG people)
+    florence       phrases and boxes that Florence-2 has written, in words of its own
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 
 from pixwise.boxes import area, nms_per_class, xyxy_from_cxcywh
 from pixwise.errors import OptionError, ShapeError, nearest
+from pixwise.language.florence import FLORENCE_OPTIONS
+from pixwise.language.regions import boxes_in, certainty
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, crop, prepare
 from pixwise.results import Detections
@@ -29,7 +32,8 @@ from pixwise.task import Task, check_range
 __all__ = ["Detector", "View"]
 
 Raw = Mapping[str, np.ndarray]
-Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (K, 4) xyxy tensor pixels, scores (K,), label ids (K,)
+# boxes (K, 4) xyxy tensor pixels, scores (K,), and label ids (K,), or words (K,) where a model has no list of classes
+Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 TILE_OVERLAP = 0.25  # share of a tile's side that it has in common with the next
 MAX_TILES = 200  # their tensors are held together: 1 GB for a model of 640 x 640
@@ -124,6 +128,13 @@ def decode_boxes(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
     return boxes.reshape(-1, 4), scores, np.zeros(len(scores), np.int64)
 
 
+def decode_florence(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
+    """Phrases with boxes: `raw` is `text` (1,), `token_ends` and `log_probs` (1, T), see language/florence.py."""
+    words, corners, spans = boxes_in(str(raw["text"][0]))
+    boxes = (corners * np.float32(fit.content_hw[::-1])).reshape(-1, 4)
+    return boxes, certainty(raw, spans), np.array(words, str)
+
+
 def _output(raw: Raw, name: str) -> np.ndarray:
     """The one row of an output, float32."""
     if name not in raw:
@@ -143,7 +154,8 @@ class Detector(Task):
     """Find objects.
 
     Attributes:
-        min_score: lower ones are dropped; left out, what is usual for the kind of model (0.3 to 0.7).
+        min_score: lower ones are dropped; left out, what is usual for the kind of model (0.3 to 0.7;
+            Florence-2: 0).
         max_overlap: IoU above which the weaker of two boxes of a class is dropped, for heads that need suppression and
             for tiles.
         labels: keep only these classes; empty keeps all.
@@ -159,11 +171,13 @@ class Detector(Task):
         "detr_softmax": decode_detr_softmax,
         "yolox": decode_yolox,
         "boxes": decode_boxes,
+        "florence": decode_florence,
     }
     card_options: ClassVar[Mapping[str, str]] = {
         "min_score": "share",
         "pairs": "count",
         "suppress": "bool",
+        **FLORENCE_OPTIONS,
     }
     # How many classes the outputs of a head tell.
     class_counts: ClassVar[Mapping[str, Any]] = {
@@ -177,6 +191,7 @@ class Detector(Task):
         "detr_softmax": 0.7,
         "yolox": 0.3,
         "boxes": 0.3,
+        "florence": 0.0,  # its reference keeps all that was written
     }
 
     min_score: float | None = None
@@ -262,7 +277,8 @@ class Detector(Task):
             self._candidates({name: rows[row : row + 1] for name, rows in raw.items()}, view)
             for row, view in enumerate(fit)
         ]
-        boxes, scores, label_ids = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+        boxes, scores, labels = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+        label_ids = _numbered(labels)
         if len(fit) > 1:
             cut = np.concatenate([_cut(part[0], view, fit[-1].box) for part, view in zip(seen, fit, strict=True)])
             order = _merged(boxes, scores, label_ids, cut, self.max_overlap)
@@ -271,7 +287,7 @@ class Detector(Task):
         else:
             order = np.argsort(-scores, kind="stable")
         order = order[: self.top or len(order)]
-        names = tuple(self._label(i) for i in label_ids[order])
+        names = tuple(self._label(label) for label in labels[order])
         return Detections(labels=names, label_ids=label_ids[order], scores=scores[order], boxes=boxes[order])
 
     def _candidates(self, raw: Raw, view: View) -> Candidates:
@@ -280,7 +296,9 @@ class Detector(Task):
         self._check_names(raw)
         keep = (scores >= self.min_score) & np.isfinite(boxes).all(axis=-1)
         boxes, scores, label_ids = boxes[keep], scores[keep], label_ids[keep]
-        labels = [self._label(i) for i in label_ids]  # an empty one is a slot of the vocabulary that is no class
+        labels = [
+            self._label(label) for label in label_ids
+        ]  # an empty one is a slot of the vocabulary that is no class
         keep = np.array([bool(label) and (not self.labels or label in self.labels) for label in labels], bool)
         return view.fit.boxes_to_picture(boxes[keep]), scores[keep], label_ids[keep]
 
@@ -293,8 +311,16 @@ class Detector(Task):
                 'check names, vocabulary and head of the card ("" names a slot that is no class)'
             )
 
-    def _label(self, index: int) -> str:
-        return self.card.names[index] if index < len(self.card.names) else f"class {index}"
+    def _label(self, label: int | str) -> str:
+        if isinstance(label, str):
+            return str(label)
+        return self.card.names[label] if label < len(self.card.names) else f"class {label}"
+
+
+def _numbered(labels: np.ndarray) -> np.ndarray:
+    """(K,) numbers of classes; words are counted in the order in which they come."""
+    known = list(dict.fromkeys(labels.tolist()))
+    return np.array([known.index(word) for word in labels.tolist()], np.int64) if labels.dtype.kind == "U" else labels
 
 
 def tile_boxes(picture_hw: tuple[int, int], side: int) -> list[tuple[int, int, int, int]]:

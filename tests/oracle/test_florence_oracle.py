@@ -1,0 +1,214 @@
+"""Florence-2 against `transformers`: the same weights, its own processor, `generate` and post-processing, from JPEG on.
+
+The tiny model is exported to the files of the hub's form. Tolerance: none for tokens, text and labels; boxes are equal
+when cut to whole pixels, as the reference cuts them; scores within 1e-3, for exported logits differ by about 1e-5.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from oracle import florences, tiny
+from PIL import Image
+
+from pixwise.language.florence import FlorenceSession
+from pixwise.loading import load_card, load_model
+from pixwise.picture import Picture
+from pixwise.pool import Pool
+from pixwise.tasks.detect import Detector
+from pixwise.tasks.ocr import TextReader
+
+pytestmark = pytest.mark.oracle
+
+MOST = 48
+PICTURES = [tiny.jpeg(height, width, seed) for height, width, seed in ((200, 300, 1), (310, 170, 2), (97, 61, 3))]
+ASKED = ["<CAPTION>", "<MORE_DETAILED_CAPTION>", "<OD>", "<OCR_WITH_REGION>", "<CAPTION_TO_PHRASE_GROUNDING>a red dog",
+         "<OPEN_VOCABULARY_DETECTION>Gemüse, 猫 🐈"]  # fmt: skip
+each_beams = pytest.mark.parametrize("beams", [1, 3])
+
+
+class Case:
+    """The model in a folder, and the reference."""
+
+    def __init__(self, folder: Path):
+        self.folder = str(florences.save(florences.make(), folder / "florence"))
+        self.model, self.processor = florences.make(), florences.processor()
+        self.bare = load_model(replace(load_card(self.folder, "detect"), head=""), threads=1)
+
+    def session(self, beams: int, most: int = MOST, question: str = "") -> FlorenceSession:
+        return FlorenceSession(self.bare, {"beams": beams, "max_tokens": most, "question": question})
+
+    def task(self, cls: type, beams: int = 3):
+        card = load_card(self.folder, cls.name)
+        return cls(card=card, session=self.session(beams, question=card.options["question"]))
+
+    @torch.no_grad()
+    def generate(self, data: bytes, asked: str, beams: int, **more):
+        inputs = self.processor(text=asked, images=Image.open(io.BytesIO(data)), return_tensors="pt")
+        return self.model.generate(
+            **inputs, num_beams=beams, max_new_tokens=MOST, early_stopping=beams > 1, do_sample=False, **more
+        )
+
+    def text(self, data: bytes, asked: str, beams: int) -> str:
+        return self.processor.batch_decode(self.generate(data, asked, beams), skip_special_tokens=False)[0]
+
+    def answer(self, data: bytes, asked: str, beams: int = 3) -> dict:
+        size = Image.open(io.BytesIO(data)).size
+        text = self.text(data, asked, beams)
+        return self.processor.post_process_generation(text, task=asked, image_size=size)[asked]
+
+    def question(self, asked: str) -> str:
+        return self.processor._construct_prompts(asked)[0]
+
+    def pixels(self, data: bytes) -> np.ndarray:
+        return self.task(Detector).preprocess(Picture.open(data))[0]["pixel_values"]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return Case(tmp_path_factory.mktemp("oracle"))
+
+
+def inner(text: str) -> str:
+    return re.sub("</?s>|<pad>", "", text)
+
+
+def said(case: Case, session: FlorenceSession, asked: str, change: Callable = lambda pixels: pixels) -> list[str]:
+    question = np.array([case.question(asked)])
+    answers = [session.run({"pixel_values": change(case.pixels(data)), "question": question}) for data in PICTURES]
+    return [str(answer["text"][0]) for answer in answers]
+
+
+def test_pixels_are_those_of_the_processor(case):
+    for data in PICTURES:
+        theirs = case.processor.image_processor(Image.open(io.BytesIO(data)), return_tensors="np")["pixel_values"]
+        np.testing.assert_allclose(case.pixels(data), theirs, atol=1e-5)
+
+
+@each_beams
+@pytest.mark.parametrize("asked", ASKED)
+def test_what_is_written_is_what_generate_writes(case, asked, beams):
+    ours = said(case, case.session(beams), asked)
+    assert ours == [inner(case.text(data, asked, beams)) for data in PICTURES]
+    assert len(set(ours)) == len(PICTURES)
+
+
+def test_different_questions_are_answered_differently(case):
+    answers = [case.text(PICTURES[0], asked, 1) for asked in ASKED]
+    assert len(set(answers)) > 3
+
+
+@each_beams
+def test_detections_are_those_of_the_reference(case, beams):
+    found = 0
+    for data in PICTURES:
+        ours, theirs = case.task(Detector, beams)(data), case.answer(data, "<OD>", beams)
+        corners = np.array(theirs["bboxes"], float).reshape(len(theirs["bboxes"]), 2, 2)
+        boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+        wanted = [(plain(label), box) for label, box in zip(theirs["labels"], boxes.tolist(), strict=True)]
+        got = [(plain(label), cut(box)) for label, box in zip(ours.labels, ours.boxes, strict=True)]
+        assert sorted(row for row in got if row[0]) == sorted(row for row in wanted if row[0])
+        found += len(got)
+    assert found >= 3
+
+
+@each_beams
+def test_lines_are_those_of_the_reference(case, beams):
+    found = 0
+    for data in PICTURES:
+        ours, theirs = case.task(TextReader, beams)(data), case.answer(data, "<OCR_WITH_REGION>", beams)
+        wanted = [(letters(text), quad) for text, quad in zip(theirs["labels"], theirs["quad_boxes"], strict=True)]
+        got = [(letters(text), cut(quad)) for text, quad in zip(ours.texts, ours.quads, strict=True)]
+        assert sorted(got) == sorted(row for row in wanted if row[0])
+        found += len(got)
+    assert found >= 3
+
+
+def plain(label: str) -> str:
+    """As the reference has it: without letters outside ASCII; and without what remains of a broken tag."""
+    return re.sub(r"^/?\w*>", "", label.encode("ascii", "ignore").decode()).strip()
+
+
+def letters(text: str) -> str:
+    return " ".join(re.sub("<[^<>]*>", "", text).split())
+
+
+def cut(points: np.ndarray) -> list[float]:
+    return np.floor(points.astype(np.float64).round(3)).reshape(-1).tolist()
+
+
+def test_scores_are_the_probabilities_of_the_tokens(case):
+    for data in PICTURES:
+        told = case.generate(data, "<OD>", 1, output_logits=True, return_dict_in_generate=True)
+        ids = told.sequences[0, 1:]
+        wanted = torch.stack(told.logits, dim=1)[0].log_softmax(-1)[torch.arange(len(ids)), ids]
+        written = ~torch.isin(ids, torch.tensor([0, 1, 2]))
+        question = np.array([case.question("<OD>")])
+        raw = case.session(1).run({"pixel_values": case.pixels(data), "question": question})
+        np.testing.assert_allclose(np.exp(raw["log_probs"][0]), wanted[written].exp(), atol=1e-3)
+
+
+def test_a_batch_equals_one_by_one(case):
+    detector = case.task(Detector)
+    together = replace(detector, batch=3)(PICTURES)
+    for one, alone in zip(together, map(detector, PICTURES), strict=True):
+        assert one.labels == alone.labels
+        np.testing.assert_allclose(one.boxes, alone.boxes)
+
+
+def test_several_questions_about_one_picture_equal_one_by_one(case):
+    session, pixels = case.session(3), case.pixels(PICTURES[0])
+    questions = np.array([case.question(asked) for asked in ASKED])
+    together = session.run({"pixel_values": pixels, "question": questions})["text"]
+    alone = [
+        session.run({"pixel_values": pixels, "question": questions[i : i + 1]})["text"][0] for i in range(len(ASKED))
+    ]
+    assert together.tolist() == alone
+
+
+def test_tasks_share_the_parts_of_one_model(case):
+    pool = Pool()
+    detector, reader = (pool.task(name, case.folder, threads=1) for name in ("detect", "ocr"))
+    assert all(detector.session.of(part) is reader.session.of(part) for part in ("encoder", "decoder", "text_encoder"))
+    assert len(pool) == 5
+
+
+FAULTS = {
+    "channels": lambda pixels: pixels[:, ::-1],
+    "half a pixel": lambda pixels: (pixels + np.roll(pixels, 1, axis=-1)) / 2,
+    "mirrored": lambda pixels: pixels[..., ::-1],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_pixels_that_are_wrong_are_seen(case, fault):
+    wrong = said(case, case.session(1), "<OD>", FAULTS[fault])
+    assert wrong != [inner(case.text(data, "<OD>", 1)) for data in PICTURES]
+
+
+class WithoutMarks(FlorenceSession):
+    """A planted fault: the question is not put between begin and end."""
+
+    def _question_ids(self, question, most):
+        return super()._question_ids(question, most)[:, 1:-1]
+
+
+class WordsFirst(FlorenceSession):
+    """A planted fault: the words stand before the picture."""
+
+    def _encoded(self, features, question):
+        turned = np.concatenate([features[:, 1:], features[:, :1]], axis=1)
+        return super()._encoded(turned, question)
+
+
+@pytest.mark.parametrize("faulty", [WithoutMarks, WordsFirst])
+def test_a_prompt_that_is_put_together_otherwise_is_seen(case, faulty):
+    session = faulty(case.bare, {"beams": 1, "max_tokens": MOST})
+    assert said(case, session, "<OD>") != [inner(case.text(data, "<OD>", 1)) for data in PICTURES]
