@@ -37,6 +37,7 @@ _HOMES = {
     "analyze": "pixwise.analysis",
     "embed_text": "pixwise.language.embedding",
     "similarity": "pixwise.vectors",
+    "verify": "pixwise.identity.verification",
 }
 
 __all__ = sorted(("__version__", *TASKS, *_CLASSES, *_HOMES))

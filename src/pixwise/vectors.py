@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixwise.errors import OptionError, ShapeError
-from pixwise.results import Embedding
+from pixwise.results import Embedding, ModelInfo
 
-__all__ = ["PICTURE_OUTPUTS", "rows_of", "similarity", "unit"]
+__all__ = ["PICTURE_OUTPUTS", "check_same_model", "rows_of", "similarity", "unit"]
 
 Floats = npt.NDArray[np.float32]
 # Head of a card → names of the output with the vector of a picture that texts are compared with. Joint exports of
@@ -98,16 +98,18 @@ def _check_alike(embeddings: Sequence[Embedding]) -> None:
     """Refuse vectors that live in different spaces: their cosine is a number without a meaning."""
     for other in embeddings[1:]:
         first = embeddings[0]
-        for what in ("id", "revision", "precision"):
-            mine, theirs = getattr(first.model, what), getattr(other.model, what)
-            if mine != theirs:
-                name = "model" if what == "id" else what
-                raise OptionError(
-                    f"vectors must be of one {name}, got {mine or 'none'!r} and {theirs or 'none'!r}; "
-                    "embed both with the same model"
-                )
+        check_same_model(first.model, other.model, "embed both with the same model")
         if first.dimension != other.dimension:
             raise ShapeError(
                 f"vectors must have one dimension, got {first.dimension} and {other.dimension}; "
                 "embed both with the same model"
             )
+
+
+def check_same_model(mine: ModelInfo, theirs: ModelInfo, advice: str) -> None:
+    """Raise `OptionError` where vectors of two models cannot be compared: id, revision or precision differ."""
+    for what in ("id", "revision", "precision"):
+        one, other = getattr(mine, what) or "none", getattr(theirs, what) or "none"
+        if one != other:
+            name = "model" if what == "id" else what
+            raise OptionError(f"vectors must be of one {name}, got {one!r} and {other!r}; {advice}")

@@ -151,7 +151,7 @@ def test_to_an_empty_gallery_everybody_is_unknown():
 def test_a_gallery_of_another_model_is_refused_before_a_model_is_loaded():
     gallery = gallery_of(identifier(None))
     card = replace(AURAFACE, options={**AURAFACE.options, "threshold": 0.4})
-    with pytest.raises(OptionError, match="vectors must be of one model, got 'sface' in the gallery and 'auraface'"):
+    with pytest.raises(OptionError, match="vectors must be of one model, got 'sface' and 'auraface'"):
         Identifier.check(card, {"gallery": gallery})
     with pytest.raises(OptionError, match="vectors must be of one revision"):
         Identifier.check(replace(SFACE, revision="0" * 40), {"gallery": gallery})
@@ -193,7 +193,7 @@ def test_one_vector_per_face_is_taken_out_of_any_shape(shape):
 
 @pytest.mark.parametrize("raw", [{"a": np.ones((2, 4)), "b": np.ones((2, 4))}, {"a": np.ones((2, 4, 3, 3))}])
 def test_outputs_that_are_not_a_vector_per_face_are_refused(raw):
-    with pytest.raises(ShapeError, match="vector per face"):
+    with pytest.raises(ShapeError, match="one vector per"):
         decode_vector(raw)
 
 

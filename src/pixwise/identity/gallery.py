@@ -24,7 +24,7 @@ import numpy.typing as npt
 from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.identity.threshold import check_threshold
 from pixwise.results import Identities, ModelInfo
-from pixwise.vectors import unit
+from pixwise.vectors import check_same_model, unit
 
 __all__ = ["UNKNOWN", "Gallery", "check_name"]
 
@@ -196,13 +196,7 @@ class Gallery:
         mine = mine or self.model
         if not mine.id and not self._held.names:
             return
-        for what in ("id", "revision", "precision"):
-            ours, theirs = getattr(mine, what) or "none", getattr(model, what) or "none"
-            if ours != theirs:
-                raise OptionError(
-                    f"vectors must be of one {'model' if what == 'id' else what}, got {ours!r} in the gallery and "
-                    f"{theirs!r}; use the gallery's model, or make it anew"
-                )
+        check_same_model(mine, model, "use the gallery's model, or make the gallery anew")
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the gallery to a file, `.npz` (small) or `.json` (to be read by others), whole or not at all.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixwise.errors import OptionError
+from pixwise.errors import OptionError, UnknownModelError
 
 if TYPE_CHECKING:
     from pixwise.registry import Card
+    from pixwise.results import ModelInfo
 
-__all__ = ["GIVEN", "check_threshold", "threshold_of"]
+__all__ = ["GIVEN", "check_threshold", "threshold_of", "threshold_of_model"]
 
 GIVEN = "given by the caller"
 
@@ -36,6 +37,27 @@ def threshold_of(card: Card, given: float | None, *, needed: bool = True) -> tup
             "(docs/identify.md) and say threshold=…"
         )
     return 0.0, ""
+
+
+def threshold_of_model(model: Card | ModelInfo, given: float | None) -> tuple[float, str]:
+    """As `threshold_of`, for a model of which perhaps only the name is known: then a card of that name must have it.
+
+    Raises:
+        OptionError: nobody knows a threshold.
+    """
+    from pixwise import registry
+
+    if given is not None:
+        return check_threshold(given), GIVEN
+    if isinstance(model, registry.Card):
+        return threshold_of(model, None)
+    try:
+        return threshold_of(registry.card(model.id, "identify"), None)
+    except UnknownModelError as error:
+        raise OptionError(
+            f"threshold must be given for vectors of {model.id or 'an unknown model'!r}, which has no card here; "
+            "say threshold=…"
+        ) from error
 
 
 def check_threshold(threshold: float) -> float:

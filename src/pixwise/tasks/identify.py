@@ -24,7 +24,7 @@ from pixwise.pixels import normalise
 from pixwise.points import similarity, warp
 from pixwise.results import Faces, Identities, ModelInfo
 from pixwise.task import Task
-from pixwise.vectors import unit
+from pixwise.vectors import rows_of, unit
 
 __all__ = ["TEMPLATES", "Identifier", "align"]
 
@@ -58,12 +58,8 @@ def align(pixels: np.ndarray, landmarks: np.ndarray, template: np.ndarray, size_
 def decode_vector(raw: Raw) -> np.ndarray:
     """(R, D) of the only output, (R, D) or (R, D, 1, 1)."""
     if len(raw) != 1:
-        raise ShapeError(f"model must have one output, a vector per face, got {', '.join(raw)}; check its card")
-    name, rows = next(iter(raw.items()))
-    flat = rows.reshape(len(rows), -1)
-    if rows.ndim < 2 or flat.shape[1] not in rows.shape:
-        raise ShapeError(f"output {name!r} must have one vector per face, got shape {rows.shape}; check the card")
-    return flat
+        raise ShapeError(f"model must have one output, one vector per face, got {', '.join(raw)}; check its card")
+    return rows_of(raw, tuple(raw))
 
 
 @dataclass(frozen=True, kw_only=True)
