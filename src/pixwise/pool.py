@@ -58,7 +58,9 @@ class Pool:
         card = load_card(model, name, offline=offline, precision=precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
-        options["helpers"] = {need: self.task(need, **load) for need in cls.needs} | options.get("helpers", {})
+        given = options.get("helpers", {})
+        loaded = {need: self.task(need, **load) for need in cls.needs if need not in given}
+        options["helpers"] = {**loaded, **given}
         return cls(card=as_loaded(card), session=self.session(card, **load), **options)
 
     def session(

@@ -138,7 +138,9 @@ class Task:
         card = load_card(model, cls.name, offline=offline, precision=precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
-        options["helpers"] = {name: task_class(name).load(**load) for name in cls.needs} | options.get("helpers", {})
+        given = options.get("helpers", {})
+        loaded = {need: task_class(need).load(**load) for need in cls.needs if need not in given}
+        options["helpers"] = {**loaded, **given}
         return cls(card=as_loaded(card), session=load_model(card, **load), **options)
 
     @classmethod

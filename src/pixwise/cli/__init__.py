@@ -24,6 +24,8 @@ VERBS = {
     "analyze": ("pixwise.cli.analyze", "Ask all questions about a picture at once."),
     **{name: ("pixwise.cli.ask", entry.help) for name, entry in TASKS.items()},
     "export": ("pixwise.cli.export", "Make a model folder of a transformers checkpoint (needs torch)."),
+    "verify": ("pixwise.cli.verify", "Tell whether two faces are of one person."),
+    "gallery": ("pixwise.cli.gallery", "Keep the people whom identify names, and group unknown faces."),
     "models": ("pixwise.cli.models", "List, fetch, check and move model files."),
     "doctor": ("pixwise.cli.doctor", "Check this machine: packages, providers, cache, limits."),
     "bench": ("pixwise.cli.bench", "Measure speed on this machine."),

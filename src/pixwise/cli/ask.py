@@ -9,7 +9,16 @@ import click
 from pixwise import registry, store
 from pixwise.cli.files import plan_output
 from pixwise.cli.inputs import expand, is_one
-from pixwise.cli.options import CODE_ROWS, INPUT_ROWS, Verb, limit_options, model_options, output_options, task_options
+from pixwise.cli.options import (
+    CODE_ROWS,
+    INPUT_ROWS,
+    Verb,
+    limit_options,
+    model_options,
+    option,
+    output_options,
+    task_options,
+)
 from pixwise.cli.progress import Arrivals, waiting
 from pixwise.cli.run import Answered, answered, limits_of, write_all
 from pixwise.loading import as_loaded, load_card, load_model
@@ -17,7 +26,7 @@ from pixwise.quantize import has_int8
 from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["command_of"]
+__all__ = ["command_of", "helper_options", "load"]
 
 
 def command_of(name: str) -> click.Command:
@@ -37,11 +46,20 @@ def command_of(name: str) -> click.Command:
             *task_options(cls, cls.option_names()),
             *output_options(),
             *model_options(),
+            *helper_options(cls),
             *task_options(cls, ("batch",), "Model and machine"),
             *task_options(cls, ("exact",), "Pictures"),
             *limit_options(),
         ],
     )
+
+
+def helper_options(cls: type[Task]) -> list[click.Parameter]:
+    """Which models answer the tasks that this one needs."""
+    return [
+        option("Model and machine", f"--{need}-model", metavar="ID", default="", help=f"The same for {need}.")
+        for need in cls.needs
+    ]
 
 
 def _models(task: str) -> list[tuple[str, str]]:
@@ -77,11 +95,14 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     machine = {key: options.pop(key) for key in ("device", "threads", "offline", "accept_licence")}
     precision = options.pop("precision")
     offline, licences = machine["offline"] or None, machine["accept_licence"]
+    helpers = {need: options.pop(f"{need}_model", "") for need in cls.needs}
     card = load_card(name, cls.name, offline=offline, precision=precision)
     cls.check(card, options)
     with Arrivals(card.id, lines=False) as arrivals:
         files = store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
-    options["helpers"] = {need: load(task_class(need), {**machine, "model": "", "precision": ""}) for need in cls.needs}
+    options["helpers"] = {
+        need: load(task_class(need), {**machine, "model": id, "precision": ""}) for need, id in helpers.items()
+    }
     making = card.made and not all(has_int8(path) for path in files.values() if path.suffix == ".onnx")
     with waiting(f"{card.id}: its int8 copy is made, once" if making else ""):
         session = load_model(card, **{**machine, "offline": offline})

@@ -10,7 +10,7 @@ import click
 from pixwise import notes, registry, shelf
 from pixwise.cli.model_moves import bundle, import_, pull, rm
 from pixwise.cli.model_rows import facts_of, here_of, megabytes, named, places_of, print_json, print_table, size_of
-from pixwise.cli.options import OneOf, Verb, option
+from pixwise.cli.options import OneOf, Verb, VerbGroup, option
 from pixwise.errors import ModelFileError, OptionError, nearest
 from pixwise.registry import Card, CardFile
 from pixwise.store import pull_name
@@ -146,16 +146,6 @@ def _where(ids: tuple[str, ...], task: str, json_: bool) -> int:
     return print_json(rows) if json_ else print_table((), [(row["where"], row["state"]) for row in rows])
 
 
-class _Verbs(click.Group):
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
-            raise click.UsageError(f"verb must be known, got {args[0]!r}; {nearest(args[0], self.commands)}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
 def _verb(name: str, callback: Callable[..., int], help: str, *params: click.Parameter) -> Verb:
     as_json = option("Output", "--json", "json_", is_flag=True, help="One JSON document.")
     return Verb(name, callback=callback, help=help, params=[*params, as_json], more=lambda: {"Exit code": _CODES})
@@ -182,7 +172,7 @@ _PULL = [
 _FORCE = option("Models", "--force", is_flag=True, help="Take the bundle's word where it differs from a pin.")
 _OUT = option("Output", "-o", "--out", metavar="FILE", default="models.tar", show_default=True, help="The bundle.")
 
-command = _Verbs(
+command = VerbGroup(
     "models",
     help="List, fetch, check and move model files.",
     subcommand_metavar="VERB …",

@@ -15,7 +15,7 @@ import click
 from pixwise.errors import nearest
 
 __all__ = [
-    "CODE_ROWS", "INPUT_ROWS", "OneOf", "Verb",
+    "CODE_ROWS", "INPUT_ROWS", "OneOf", "Verb", "VerbGroup",
     "limit_options", "model_options", "option", "output_options", "task_options",
 ]  # fmt: skip
 
@@ -132,6 +132,18 @@ class Verb(click.Command):
                 formatter.write_dl(rows, col_max=26)
 
 
+class VerbGroup(click.Group):
+    """Verbs of a verb, in the order in which they are given; a misspelt one is told the nearest."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise click.UsageError(f"verb must be known, got {args[0]!r}; {nearest(args[0], self.commands)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
 def output_options(*, csv: bool = True, draws: bool = False) -> list[click.Parameter]:
     """Where the answer goes and in which form.
 
@@ -214,10 +226,15 @@ def task_options(cls: type, names: Iterable[str], section: str = "Answer") -> li
     """An option per named field of a task's class: type and default from the field, help from the class's docstring."""
     told, hints = documented(cls), {name: _plain(hint) for name, hint in typing.get_type_hints(cls).items()}
     specs = {spec.name: spec for spec in fields(cls)}
-    return [_of_field(specs[name], hints[name], told.get(name, ""), section) for name in names]
+    return [_of_field(specs[name], hints[name], told.get(name, ""), section, _short(cls, name)) for name in names]
 
 
-def _of_field(spec: Field, hint: Any, told: str, section: str) -> click.Parameter:
+def _short(cls: type, name: str) -> tuple[str, ...]:
+    """`-g` for the gallery of identify: what a one-line call takes by its place has a letter."""
+    return (f"-{name[0]}",) if name == getattr(cls, "positional", "") and name[0] not in "ho" else ()
+
+
+def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str, ...] = ()) -> click.Parameter:
     default = spec.default if spec.default is not MISSING else spec.default_factory()  # type: ignore[misc]
     flag, text = _option_name(spec.name), _sentence(told)
     if hint is bool:
@@ -230,11 +247,19 @@ def _of_field(spec: Field, hint: Any, told: str, section: str) -> click.Paramete
         text += " May be repeated."
         text += f"  [default: {', '.join(default)}]" if default else ""
         return option(
-            section, one, spec.name, multiple=True, type=kind, metavar=_metavar(one), default=default, help=text
+            section, *short, one, spec.name, multiple=True, type=kind, metavar=_metavar(one), default=default, help=text
         )
     shown, metavar = default not in ("", None), _shown(hint, flag)
     return option(
-        section, flag, spec.name, type=_type(hint), default=default, show_default=shown, metavar=metavar, help=text
+        section,
+        *short,
+        flag,
+        spec.name,
+        type=_type(hint),
+        default=default,
+        show_default=shown,
+        metavar=metavar,
+        help=text,
     )
 
 

@@ -67,8 +67,8 @@ class Identifier(Task):
     """Say whose faces these are.
 
     Attributes:
-        gallery: whom the model knows: a `Gallery`, or the path of a saved one; without it faces get vectors, no names.
-        threshold: cosine from which a face counts as a person's; None takes the card's.
+        gallery: whom to name: the path of a saved gallery, or a `Gallery`; without it faces get vectors, no names.
+        threshold: cosine from which two faces count as one person's; unless given that of the model's card.
     """
 
     name: ClassVar[str] = "identify"

@@ -1,0 +1,175 @@
+"""`pixwise gallery VERB`: the people whom `identify` names, and groups of unknown faces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+
+from pixwise.cli.ask import helper_options, load
+from pixwise.cli.endings import say
+from pixwise.cli.inputs import Input, expand
+from pixwise.cli.model_rows import print_json, print_table
+from pixwise.cli.options import (
+    CODE_ROWS,
+    INPUT_ROWS,
+    Verb,
+    VerbGroup,
+    limit_options,
+    model_options,
+    option,
+    task_options,
+)  # fmt: skip
+from pixwise.cli.progress import Progress
+from pixwise.cli.run import about, answered, limits_of
+from pixwise.cli.table import clean
+from pixwise.errors import PixwiseError
+from pixwise.identity.gallery import Gallery, check_name
+from pixwise.identity.groups import group
+from pixwise.identity.threshold import threshold_of
+from pixwise.results import Identities
+from pixwise.task import Task
+from pixwise.tasks.identify import Identifier
+
+__all__ = ["command"]
+
+
+def _add(name: str, inputs: tuple[str, ...], gallery: str, largest: bool, **options: Any) -> int:
+    name = check_name(name)
+    people = Gallery.load(gallery) if os.path.exists(gallery) else Gallery()
+    failed = _Failures()
+    added, pictures = 0, _pictures(inputs, options, failed)
+    for answer in _asked(load(Identifier, options), pictures, failed) if pictures else ():
+        try:
+            people.add(name, answer.largest if largest and len(answer) else answer)
+            added += 1
+        except PixwiseError as error:  # no face, several, or another model: the other pictures are added
+            failed.tell(str(error))
+    if added:
+        people.save(gallery)
+    click.echo(f"{clean(name)}: {added} added, {people.people.get(name, 0)} in {gallery}")
+    return int(failed.seen)
+
+
+def _list(gallery: str, json_: bool) -> int:
+    people = Gallery.load(gallery)
+    rows = [{"name": name, "pictures": count} for name, count in people.people.items()]
+    if json_:
+        return print_json({"schema": "pixwise/people/1", "model": vars(people.model), "people": rows})
+    return print_table(("name", "pictures"), [(clean(row["name"]), str(row["pictures"])) for row in rows])
+
+
+def _rm(names: tuple[str, ...], gallery: str) -> int:
+    return _changed(gallery, lambda people: [people.remove(name) for name in names])
+
+
+def _rename(name: str, to: str, gallery: str, join: bool) -> int:
+    return _changed(gallery, lambda people: people.rename(name, to, join=join))
+
+
+def _merge(other: str, gallery: str) -> int:
+    return _changed(gallery, lambda people: people.merge(Gallery.load(other)))
+
+
+def _changed(gallery: str, change: Callable[[Gallery], Any]) -> int:
+    """Load, change, save; a change that fails leaves the file as it was."""
+    people = Gallery.load(gallery)
+    change(people)
+    people.save(gallery)
+    return 0
+
+
+def _group(inputs: tuple[str, ...], threshold: float | None, json_: bool, **options: Any) -> int:
+    failed = _Failures()
+    pictures = _pictures(inputs, options, failed)
+    if not pictures:
+        return 1
+    task = load(Identifier, {**options, "threshold": threshold})
+    limit, _ = threshold_of(task.card, threshold)  # before the work, not after it
+    answers = list(_asked(task, pictures, failed))
+    labels = group(answers, limit).tolist()
+    faces = [(answer.image.source, row) for answer in answers for row in answer]
+    rows = [
+        {"group": label, "source": source, "box": [round(float(edge), 1) for edge in row.box]}
+        for label, (source, row) in zip(labels, faces, strict=True)
+    ]
+    rows.sort(key=lambda row: row["group"])
+    if json_:
+        print_json({"schema": "pixwise/groups/1", "groups": len(set(labels)), "faces": rows})
+    else:
+        titles = ("group", "picture", "box x1 y1 x2 y2")
+        print_table(
+            titles, [(str(r["group"]), clean(r["source"]), " ".join(f"{e:.0f}" for e in r["box"])) for r in rows]
+        )
+    return int(failed.seen)
+
+
+class _Failures:
+    """Pictures that could not be used, told as they come."""
+
+    seen = False
+
+    def tell(self, line: str) -> None:
+        self.seen = True
+        say(f"pixwise: {line}")
+
+
+def _pictures(inputs: tuple[str, ...], options: dict[str, Any], failed: _Failures) -> list[Input]:
+    """The pictures that are there; what is not is told."""
+    options["limits"] = limits_of(options)
+    pictures = expand(inputs, allow_urls=options["allow_urls"])
+    for given in pictures:
+        if given.error:
+            failed.tell(str(given.error))
+    return [given for given in pictures if not given.error]
+
+
+def _asked(task: Task, pictures: list[Input], failed: _Failures) -> Iterator[Identities]:
+    """Answers about the pictures; those that cannot be answered are told."""
+    for item in Progress(len(pictures)).over(answered(task, pictures, keep=False)):
+        if isinstance(item.answer, Exception):
+            for line in about(item):
+                failed.tell(line)
+        else:
+            yield item.answer
+
+
+_PLACE = option(
+    "Gallery", "-g", "--gallery", metavar="FILE", default="people.npz", show_default=True, help="A .npz or .json file."
+)
+_JSON = option("Output", "--json", "json_", is_flag=True, help="One JSON document.")
+_LARGEST = option("Gallery", "--largest", is_flag=True, help="Of several faces in a picture take the largest.")
+_JOIN = option("Gallery", "--join", is_flag=True, help="TO is there already, and both are one person.")
+
+
+def _verb(name: str, callback: Callable[..., int], help: str, *params: click.Parameter, asks: bool = False) -> Verb:
+    more = {"INPUT": INPUT_ROWS} if asks else {}
+    machine = [*model_options(), *helper_options(Identifier), *limit_options()] if asks else []
+    return Verb(
+        name, callback=callback, help=help, params=[*params, *machine], more=lambda: {**more, "Exit code": CODE_ROWS}
+    )
+
+
+def _inputs() -> click.Argument:
+    return click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT...")
+
+
+command = VerbGroup(
+    "gallery",
+    help="Keep the people whom identify names, and group unknown faces.",
+    subcommand_metavar="VERB …",
+    commands=[
+        _verb("add", _add, "Add pictures of a person.",
+              click.Argument(["name"]), _inputs(), _PLACE, _LARGEST, asks=True),
+        _verb("list", _list, "List the people and how many pictures each has.", _PLACE, _JSON),
+        _verb("rm", _rm, "Forget people and all of their pictures.",
+              click.Argument(["names"], nargs=-1, required=True, metavar="NAME..."), _PLACE),
+        _verb("rename", _rename, "Give a person another name.",
+              click.Argument(["name"]), click.Argument(["to"]), _PLACE, _JOIN),
+        _verb("merge", _merge, "Add everybody of another gallery.", click.Argument(["other"], metavar="OTHER"), _PLACE),
+        _verb("group", _group, "Sort the faces of pictures by person, without knowing who it is.",
+              _inputs(), *task_options(Identifier, ("threshold",)), _JSON, asks=True),
+    ],
+)  # fmt: skip

@@ -1,0 +1,157 @@
+"""identify, verify and gallery on real faces, with a tiny recogniser: what is printed, kept and refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from oracle import recogniser
+from oracle.yunet import own_model
+from PIL import Image
+
+from pixwise.identity.gallery import Gallery
+
+pytestmark = pytest.mark.assets
+
+
+@pytest.fixture(scope="module")
+def models(assets, tmp_path_factory):
+    """The options that name a recogniser and a face detector."""
+    folder = tmp_path_factory.mktemp("models")
+    faces = own_model(folder / "yunet", assets / "models" / "yunet_n_dynamic.onnx")
+    return ("--model", recogniser.save(folder / "tiny-face"), "--faces-model", faces)
+
+
+@pytest.fixture
+def photos(assets, tmp_path):
+    """`david.jpg` and `dark.jpg` of one person, `two.jpg` of two, `wall.jpg` of nobody."""
+    data = assets / "data"
+    shutil.copy(data / "photos/david1.jpg", tmp_path / "david.jpg")
+    shutil.copy(data / "coco/images/000000000113.jpg", tmp_path / "two.jpg")
+    Image.fromarray((np.array(Image.open("david.jpg")) * 0.9).astype(np.uint8)).save("dark.jpg", quality=95)
+    Image.new("RGB", (200, 200), "grey").save("wall.jpg")
+    return tmp_path
+
+
+def test_people_are_added_and_named(cli, photos, models):
+    assert cli("gallery", "add", "Дэвид", "david.jpg", *models) == (0, "Дэвид: 1 added, 1 in people.npz\n", "")
+    code, out, err = cli("identify", "dark.jpg", "-g", "people.npz", *models)
+    assert (code, err, "1 identity" in out, "Дэвид" in out) == (0, "", True, True)
+    told = json.loads(cli("identify", "two.jpg", "-g", "people.npz", "--threshold", 0.9, "--json", *models).out)
+    assert [row["name"] for row in told["identities"]] == ["unknown", "unknown"]
+
+
+def test_without_a_gallery_there_are_vectors(cli, photos, models):
+    told = json.loads(cli("identify", "two.jpg", "--json", *models).out)
+    assert [len(row["vector"]) for row in told["identities"]] == [128, 128]
+    lines = cli("identify", "two.jpg", "--csv", *models).out.splitlines()
+    assert lines[0].endswith("landmarks_x5,landmarks_y5,name,similarity,vector")
+    assert len(lines[1].split(",")[-1].split()) == 128
+
+
+def test_pictures_with_no_face_or_several_are_told_and_the_others_added(cli, photos, models):
+    code, out, err = cli("gallery", "add", "Ada", "wall.jpg", "david.jpg", "two.jpg", "none.jpg", *models)
+    assert (code, out) == (1, "Ada: 1 added, 1 in people.npz\n")
+    starts = [
+        "none.jpg: expected a picture",
+        "wall.jpg must show one face, got none",
+        "two.jpg must show one face, got 2",
+    ]
+    assert [line.startswith(f"pixwise: {start}") for line, start in zip(err.splitlines(), starts, strict=True)] == [
+        True
+    ] * 3
+    assert cli("gallery", "add", "Ada", "two.jpg", "--largest", *models).out == "Ada: 1 added, 2 in people.npz\n"
+
+
+def test_where_nothing_could_be_added_no_gallery_is_written(cli, photos, models):
+    assert cli("gallery", "add", "Ada", "wall.jpg", *models).code == 1
+    assert not (photos / "people.npz").exists()
+
+
+@pytest.fixture
+def people():
+    """A gallery of two people, in JSON."""
+    gallery = Gallery()
+    gallery.add("Ada", np.eye(128)[:2])
+    gallery.add("Bo", np.eye(128)[2])
+    gallery.save("people.json")
+    return "people.json"
+
+
+def listed(cli, path):
+    return {
+        row["name"]: row["pictures"] for row in json.loads(cli("gallery", "list", "-g", path, "--json").out)["people"]
+    }
+
+
+def test_people_are_listed_renamed_joined_and_removed(cli, people):
+    assert cli("gallery", "list", "-g", people).out.split() == ["name", "pictures", "Ada", "2", "Bo", "1"]
+    assert cli("gallery", "rename", "Bo", "Bob", "-g", people) == (0, "", "")
+    assert listed(cli, people) == {"Ada": 2, "Bob": 1}
+    assert cli("gallery", "rename", "Bob", "Ada", "-g", people).code == 2
+    assert cli("gallery", "rename", "Bob", "Ada", "--join", "-g", people).code == 0
+    assert cli("gallery", "rm", "Ada", "-g", people).code == 0
+    assert listed(cli, people) == {}
+
+
+def test_galleries_are_merged(cli, people):
+    Gallery.load(people).save("other.npz")
+    assert cli("gallery", "merge", "other.npz", "-g", people).code == 0
+    assert listed(cli, people) == {"Ada": 4, "Bo": 2}
+
+
+def test_one_wrong_name_of_several_changes_nothing(cli, people):
+    code, _, err = cli("gallery", "rm", "Ada", "Boo", "-g", people)
+    assert (code, "did you mean 'Bo'" in err) == (2, True)
+    assert listed(cli, people) == {"Ada": 2, "Bo": 1}
+
+
+def test_a_missing_gallery_is_told_with_the_command_that_makes_one(cli, photos):
+    code, _, err = cli("gallery", "list")
+    assert (code, "make one: pixwise gallery add NAME PICTURE -g people.npz" in err) == (1, True)
+
+
+def test_a_gallery_of_another_model_is_refused(cli, photos, models, people):
+    code, _, err = cli("identify", "david.jpg", "-g", people, *models)
+    assert (code, err) == (
+        2,
+        "pixwise: vectors must be of one model, got 'none' and 'tiny-face'; "
+        "use the gallery's model, or make the gallery anew\n",
+    )
+
+
+def test_verify_says_yes_or_no_and_whose_threshold(cli, photos, models):
+    code, out, err = cli("verify", "david.jpg", "dark.jpg", *models)
+    assert (code, err) == (0, "")
+    assert out.startswith("the same person: similarity 0.9")
+    assert out.endswith(">= 0.5 (made up)\n")
+    assert cli("verify", "david.jpg", "two.jpg", "--threshold", 0.99, *models).out.startswith("two people: similarity ")
+
+
+def test_verify_as_json_has_both_faces(cli, photos, models):
+    told = json.loads(cli("verify", "david.jpg", "two.jpg", "--json", *models).out)
+    assert [(face["picture"], face["source"]) for face in told["faces"]] == [(1, "david.jpg"), (2, "two.jpg")]
+    assert set(told["verification"]) == {"same", "similarity", "threshold", "threshold_source"}
+
+
+def test_verify_names_the_picture_without_a_face_or_that_is_not_there(cli, photos, models):
+    told = cli("verify", "david.jpg", "wall.jpg", *models)
+    assert (told.code, "second picture (wall.jpg) must show a face, got none" in told.err) == (2, True)
+    assert "none.jpg: expected a picture, got no such file" in cli("verify", "david.jpg", "none.jpg").err
+    assert "threshold must be a cosine" in cli("verify", "david.jpg", "dark.jpg", "--threshold", 3).err
+
+
+def test_unknown_faces_are_grouped(cli, photos, models):
+    told = json.loads(cli("gallery", "group", ".", "--threshold", 0.9, "--json", *models).out)
+    where = {}
+    for face in told["faces"]:
+        where.setdefault(face["group"], []).append(face["source"].removeprefix("./"))
+    assert sorted(map(sorted, where.values())) == [["dark.jpg", "david.jpg"], ["two.jpg"], ["two.jpg"]]
+    table = cli("gallery", "group", "david.jpg", "dark.jpg", *models).out
+    assert [line.split()[:2] for line in table.splitlines()[1:]] == [["0", "david.jpg"], ["0", "dark.jpg"]]
+
+
+def test_a_picture_that_cannot_be_read_does_not_end_the_grouping(cli, photos, models):
+    (photos / "bad.jpg").write_text("no picture")
+    code, out, err = cli("gallery", "group", "david.jpg", "bad.jpg", *models)
+    assert (code, len(out.splitlines()), err.count("\n")) == (1, 2, 1)
