@@ -19,6 +19,7 @@ from typing import Any
 from pixwise.errors import CardError, UnknownModelError
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
+from pixwise.task_table import TASKS
 
 __all__ = [
     "card_from_configs",
@@ -59,6 +60,11 @@ _EMBED_HEADS = {  # model_type of a bare encoder → head of tasks/embed.py
     "siglip2": "pooler",
     "siglip2_vision_model": "pooler",
     "siglip_vision_model": "pooler",
+}
+_FIND_HEADS = {  # model_type → head of tasks/find.py; their architectures end like those of detectors
+    "grounding-dino": "grounding_dino",
+    "owlv2": "owl",
+    "owlvit": "owl",
 }
 _STEMS = {"embed": ("vision_model", "model")}  # of towers that were exported together, the one for pictures
 _PAIRS = {
@@ -160,7 +166,7 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    names = names_from_config(config, id)
+    names = names_from_config(config, id) if task != "find" else ()  # its labels are the user's
     onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
     return Card(
         id=id,
@@ -170,8 +176,8 @@ def _card_from_configs(
         precision=_precision(onnx),
         recipe=recipe_from_config(preprocessor, config, id),
         names=names,
-        files=_card_files(onnx, files),
-        options={"pairs": _PAIRS[config["model_type"]]} if config.get("model_type") in _PAIRS else {},
+        files=(*_card_files(onnx, files), *_tokenizer(task, files, id)),
+        options=_options(config, task),
     )
 
 
@@ -201,6 +207,24 @@ def _florence_card(preprocessor: Config | None, files: Sequence[str], task: str,
         recipe=recipe_from_config(preprocessor, {}, id),
         files=tuple(file for part, path in parts.items() for file in _card_files(path, files, part)),
     )
+
+
+def _options(config: Config, task: str) -> dict[str, Any]:
+    """What the head needs to know beside the recipe."""
+    if task == "find":
+        tokens = (config.get("text_config") or {}).get("max_position_embeddings")
+        tokens = config.get("max_text_len") if config["model_type"] == "grounding-dino" else tokens
+        return {"tokens": tokens} if tokens else {}
+    return {"pairs": _PAIRS[config["model_type"]]} if config.get("model_type") in _PAIRS else {}
+
+
+def _tokenizer(task: str, files: Sequence[str], where: str) -> tuple[CardFile, ...]:
+    """The part of a task that reads words."""
+    if "tokenizer" not in TASKS[task].parts:
+        return ()
+    if "tokenizer.json" not in files:
+        raise CardError(f"{where}: expected tokenizer.json beside config.json, got none; copy it from the repository")
+    return (CardFile("tokenizer.json", part="tokenizer"),)
 
 
 def choose_onnx(files: Sequence[str], where: str, stems: Sequence[str] = ("model",)) -> str:
@@ -264,11 +288,14 @@ def _architecture(config: Config, where: str) -> str:
 def _task_of(config: Config, architecture: str, task: str, where: str) -> str:
     """The task that an architecture answers: the one that is asked for, or any when that is empty."""
     answers = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "")
+    if answers == "detect" and str(config.get("model_type")) in _FIND_HEADS:
+        answers = "find"
     if not answers and "For" not in architecture:
         answers = "embed" if str(config.get("model_type")) in _EMBED_HEADS else "classify"  # timm: only "resnet50"
     if not answers or task not in ("", answers):
         endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name))
-        endings = f"…Model of {', '.join(_EMBED_HEADS)}" if task == "embed" else endings or "a card.toml"
+        others = {"embed": f"…Model of {', '.join(_EMBED_HEADS)}", "find": f"model_type {', '.join(_FIND_HEADS)}"}
+        endings = others.get(task) or endings or "a card.toml"
         what = f"one for {answers!r} ({architecture})" if answers else architecture
         raise CardError(
             f"{where}: model must answer {repr(task) if task else 'a task'} ({endings}), got {what}; choose another "
@@ -283,6 +310,8 @@ def _head(config: Config, task: str, architecture: str, where: str) -> str:
     if task == "embed":
         return _EMBED_HEADS[str(config["model_type"])]
     kind = str(config.get("model_type", ""))
+    if task == "find":
+        return _FIND_HEADS[kind]
     if kind not in _DETECT_HEADS:
         raise CardError(
             f"{where}: model_type of a detector must be one of {', '.join(_DETECT_HEADS)}, got {kind!r} "

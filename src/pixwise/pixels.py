@@ -228,6 +228,8 @@ def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
         size = (height, width)
     elif recipe.resize == "stretch":
         size = recipe.size_hw
+    elif recipe.resize == "square":
+        size = tuple(side * target / max(height, width) for side, target in zip(picture_hw, recipe.size_hw, strict=True))
     elif recipe.resize == "longest":
         ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
         ratio = ratio if recipe.enlarge else min(ratio, 1.0)
@@ -266,6 +268,13 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
     Returns:
         (3, h, w) or (h, w, 3) of the recipe's type, and the fit.
     """
+    if recipe.resize == "square":
+        from pixwise.squares import square
+
+        tensor, side = square(image, recipe, _seen_xy(image, picture_hw)), max(picture_hw)
+        return tensor, Fit(
+            picture_hw, recipe.size_hw, plan(picture_hw, recipe), (recipe.size_hw[1] / side, recipe.size_hw[0] / side)
+        )
     pixels = resize(image, plan(picture_hw, recipe), recipe.resample, _seen_xy(image, picture_hw))  # (h, w, 3)
     scale_xy = (pixels.shape[1] / picture_hw[1], pixels.shape[0] / picture_hw[0])
     top = left = 0

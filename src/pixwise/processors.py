@@ -46,10 +46,13 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "DeiT": {**_PLAIN, **_HALF, "resample": 3, "do_center_crop": True, "size": 256, "crop_size": 224},
     "Detr": _DETR,
     "EfficientNet": {**_PLAIN, **_HALF, "resample": 3, "size": 346, "crop_size": 289, "include_top": True},
+    "GroundingDino": _DETR,
     "Levit": {**_CROPPED, **_IMAGENET, "crop_pct": 224 / 256},
     "MobileNetV1": {**_CROPPED, **_HALF, "resample": 2, "size": 256},
     "MobileNetV2": {**_CROPPED, **_HALF, "resample": 2, "size": 256},
     "MobileViT": {**_CROPPED, "do_normalize": False, "crop_size": 256, "do_flip_channel_order": True},
+    "OwlViT": {**_PLAIN, **_CLIP, "resample": 3, "size": {"height": 768, "width": 768}},
+    "Owlv2": {**_PLAIN, **_CLIP, "resample": 2, "size": {"height": 960, "width": 960}, "do_pad": True},
     "PoolFormer": {**_CROPPED, **_IMAGENET, "crop_pct": 0.9},
     "Pvt": {**_PLAIN, **_IMAGENET, "resample": 3, "size": 224},
     "RTDetr": _STRETCHED,
@@ -126,6 +129,8 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
     filters = {"resample": _filter(table, where), "multiple_of": int(table.get("ensure_multiple_of") or 1)}
     if "height" in size and "width" in size:
         size_hw = (size["height"], size["width"])
+        if kind == "Owlv2":
+            return {"resize": "square" if table.get("do_pad") else "stretch", "size_hw": size_hw, **filters}
         if kind == "PoolFormer":
             return {"resize": "shortest", "size_hw": _enlarged(size["height"], table), **filters}
         return {"resize": "closest" if table.get("keep_aspect_ratio") else "stretch", "size_hw": size_hw, **filters}

@@ -11,7 +11,7 @@ from pixwise.errors import CardError, nearest
 __all__ = ["Recipe", "Resample", "Resize"]
 
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear"]
-Resize = Literal["none", "stretch", "shortest", "longest", "closest"]
+Resize = Literal["none", "stretch", "shortest", "longest", "closest", "square"]
 _CHOICES = {
     "resize": get_args(Resize), "resample": get_args(Resample), "channels": ("RGB", "BGR"),
     "pad": ("none", "corner", "centre"), "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
@@ -25,7 +25,8 @@ class Recipe:
     Attributes:
         size_hw: target of the resize. `stretch`: exactly this. `shortest`: the shorter side becomes `size_hw[0]`.
             `longest`: the largest size inside `size_hw` with the aspect kept. `closest`: the aspect kept, scaled to the
-            height or the width of `size_hw`, whichever changes the picture less.
+            height or the width of `size_hw`, whichever changes the picture less. `square`: black below or at the right
+            makes a square of it, which is smoothed and stretched to this (OWLv2); no `resample` is asked.
         resize: kind of resize, see `size_hw`.
         enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
         max_side: for `shortest`: the longer side is never above this; 0 is no limit.

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-__all__ = ["sigmoid", "softmax"]
+from pixwise.errors import ShapeError
+
+__all__ = ["output", "sigmoid", "softmax"]
+
+
+def output(raw: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """The one row of a model's output, float32.
+
+    Raises:
+        ShapeError: the model has no such output.
+    """
+    if name not in raw:
+        raise ShapeError(
+            f"outputs of the model must contain {name!r}, got {', '.join(raw)}; check the head of its card"
+        )
+    return raw[name][0].astype(np.float32)
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -61,6 +61,13 @@ TASKS: dict[str, TaskEntry] = {
         parts=("model", "text", "tokenizer"),
         options=("logit_scale",),
     ),
+    "find": TaskEntry(
+        "pixwise.tasks.find",
+        "Finder",
+        "Find what you name: boxes for words of your own.",
+        analysed=False,
+        parts=("model", "tokenizer"),
+    ),
 }
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)
 

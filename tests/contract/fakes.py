@@ -42,7 +42,7 @@ def fake_session(card: Card, *, nothing: bool = False):
 @functools.cache
 def tokenizer_file() -> Path:
     """A tokenizer of single characters that knows the marks of all cards."""
-    marks = ["<unk>", "<|endoftext|>", "</s>", "<pad>"]
+    marks = ["<unk>", "<|endoftext|>", "</s>", "<pad>", "[UNK]", "[CLS]", "[SEP]"]
     known = {token: number for number, token in enumerate([*marks, *map(chr, range(32, 127))])}
     made = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="<unk>"))
     made.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex("."), "isolated")
@@ -146,9 +146,17 @@ def fake_helpers(task: str, *, nothing: bool = False) -> dict[str, Callable[[Pic
     return {need: known[need] for need in task_class(task).needs}
 
 
+def _owl(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    random, width = _random(pixels), len(QUESTIONS["find"]["labels"]) if card.head == "owl" else 256
+    logits = np.full((50, width), -20.0) if nothing else random.normal(-4, 3, (50, width))
+    return {"logits": logits.astype(np.float32), "pred_boxes": random.uniform(0, 1, (50, 4)).astype(np.float32)}
+
+
 HEADS = {
     "florence": _written,
     "vector": _face,
+    "owl": _owl,
+    "grounding_dino": _owl,
     "detr_sigmoid": _detr,
     "detr_softmax": _detr,
     "yolox": _yolox,
@@ -162,4 +170,7 @@ HEADS = {
     "mean_patches": _tokens,
 }
 
-QUESTIONS = {"zeroshot": {"labels": ("a dog", "a cat", "ein Haus")}}  # options without which a task cannot be asked
+QUESTIONS = {  # options without which a task cannot be asked
+    "zeroshot": {"labels": ("a dog", "a cat", "ein Haus")},
+    "find": {"labels": ("a red car", "a dog")},
+}

@@ -148,6 +148,6 @@ def test_feeds_are_as_the_card_says(name, card):
     recipe = card.recipe
     assert pixels.dtype == recipe.dtype
     assert pixels.shape[1 if recipe.layout == "CHW" else 3] == 3
-    if recipe.resize == "stretch" and not any(recipe.crop_hw):
+    if recipe.resize in ("stretch", "square") and not any(recipe.crop_hw):
         assert (pixels.shape[2:] if recipe.layout == "CHW" else pixels.shape[1:3]) == recipe.size_hw
     assert all(len(array) == len(pixels) for array in feeds.values())

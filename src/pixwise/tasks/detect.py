@@ -26,7 +26,7 @@ from pixwise.language.regions import boxes_in, certainty
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, crop, prepare
 from pixwise.results import Detections
-from pixwise.scores import sigmoid, softmax
+from pixwise.scores import output, sigmoid, softmax
 from pixwise.task import Task, check_range
 
 __all__ = ["Detector", "View"]
@@ -61,7 +61,7 @@ def decode_detr_sigmoid(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candi
         fit: for the size of the content.
         options: `pairs`: how many are taken; without it as many as there are queries.
     """
-    logits, boxes = _output(raw, "logits"), _output(raw, "pred_boxes")
+    logits, boxes = output(raw, "logits"), output(raw, "pred_boxes")
     scores = sigmoid(logits).reshape(-1)  # (Q * C,)
     pairs = min(options.get("pairs") or len(logits), len(scores))
     best = np.sort(np.argpartition(-scores, pairs - 1)[:pairs])  # sorting all of 24 000 would take ten times as long
@@ -78,7 +78,7 @@ def decode_detr_softmax(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candi
         fit: for the size of the content.
         options: unused.
     """
-    logits, boxes = _output(raw, "logits"), _output(raw, "pred_boxes")
+    logits, boxes = output(raw, "logits"), output(raw, "pred_boxes")
     shares = softmax(logits)[:, :-1]  # (Q, C)
     return _from_shares(boxes, fit), shares.max(axis=-1), shares.argmax(axis=-1)
 
@@ -124,7 +124,7 @@ def decode_boxes(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
         fit: unused.
         options: unused.
     """
-    boxes, scores = _output(raw, "boxes"), _output(raw, "scores")
+    boxes, scores = output(raw, "boxes"), output(raw, "scores")
     return boxes.reshape(-1, 4), scores, np.zeros(len(scores), np.int64)
 
 
@@ -133,15 +133,6 @@ def decode_florence(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidate
     words, corners, spans = boxes_in(str(raw["text"][0]))
     boxes = (corners * np.float32(fit.content_hw[::-1])).reshape(-1, 4)
     return boxes, certainty(raw, spans), np.array(words, str)
-
-
-def _output(raw: Raw, name: str) -> np.ndarray:
-    """The one row of an output, float32."""
-    if name not in raw:
-        raise ShapeError(
-            f"outputs of the model must contain {name!r}, got {', '.join(raw)}; check the head of its card"
-        )
-    return raw[name][0].astype(np.float32)
 
 
 def _from_shares(boxes: np.ndarray, fit: Fit) -> np.ndarray:
