@@ -229,7 +229,9 @@ def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
     elif recipe.resize == "stretch":
         size = recipe.size_hw
     elif recipe.resize == "square":
-        size = tuple(side * target / max(height, width) for side, target in zip(picture_hw, recipe.size_hw, strict=True))
+        size = tuple(
+            side * target / max(height, width) for side, target in zip(picture_hw, recipe.size_hw, strict=True)
+        )
     elif recipe.resize == "longest":
         ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
         ratio = ratio if recipe.enlarge else min(ratio, 1.0)

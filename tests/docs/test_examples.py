@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from docs.model_folders import make_named
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
@@ -25,12 +26,13 @@ def workplace(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_the_example_runs(path, workplace):
+    make_named(path.read_text("utf-8"), workplace)
     runpy.run_path(str(path), run_name="__main__")
 
 
 def test_there_is_an_example_for_every_task():
     told = {path.stem.split("_")[0] for path in EXAMPLES}
-    assert {"detect", "faces", "classify", "ocr", "codes", "quality", "embed"} <= told
+    assert {"detect", "faces", "classify", "ocr", "codes", "quality", "embed", "find"} <= told
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)

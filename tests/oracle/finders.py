@@ -1,4 +1,4 @@
-"""Tiny open-vocabulary detectors of the real `transformers` classes, with tokenizers of their kinds, as a user has them."""
+"""Tiny finders of the real `transformers` classes, with tokenizers of their kinds, saved as a user would have them."""
 
 from __future__ import annotations
 
@@ -85,12 +85,8 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "owlvit": Kind(
-        lambda: _owl("OwlViT"), OwlViTImageProcessorPil(**_SQUARE), clip_tokenizer
-    ),
-    "owlv2": Kind(
-        lambda: _owl("Owlv2"), Owlv2ImageProcessorPil(**_SQUARE), clip_tokenizer
-    ),
+    "owlvit": Kind(lambda: _owl("OwlViT"), OwlViTImageProcessorPil(**_SQUARE), clip_tokenizer),
+    "owlv2": Kind(lambda: _owl("Owlv2"), Owlv2ImageProcessorPil(**_SQUARE), clip_tokenizer),
     "grounding_dino": Kind(
         grounding_dino,
         GroundingDinoImageProcessorPil(size={"shortest_edge": 96, "longest_edge": 160}),

@@ -65,8 +65,9 @@ def ask_owl(tokenizer: Tokenizer, texts: tuple[str, ...], length: int, at_once: 
     ids, mask = tokenizer.encode(texts)  # (Q, L)
     for text, count in zip(texts, mask.sum(axis=1), strict=True):
         if count > length:
+            words = tokenizer.encode([text], special=False)[1].sum()
             raise OptionError(
-                f"label must have at most {length - 2} tokens, got {count - 2} in {text!r:.120}; say it shorter"
+                f"label must have at most {length - count + words} tokens, got {words} in {text!r:.120}; say it shorter"
             )
     ids, mask = (np.pad(rows, ((0, 0), (0, length - rows.shape[1]))) for rows in (ids, mask))
     steps = [slice(start, start + at_once) for start in range(0, len(texts), at_once)]

@@ -1,0 +1,25 @@
+"""The folders `models/NAME` that examples speak of: tiny models with random weights in the place of fetched ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+
+def _finder(folder: Path) -> None:
+    from oracle import finders
+
+    finders.save("owlvit", finders.make("owlvit"), folder)
+
+
+FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
+    "finder": _finder,
+}
+
+
+def make_named(text: str, place: Path) -> None:
+    """Make each folder `models/NAME` that a text names."""
+    for name in dict.fromkeys(re.findall(r"models/([\w.-]*\w)", text)):
+        if name in FOLDERS and not (place / "models" / name).exists():
+            FOLDERS[name](place / "models" / name)
