@@ -11,8 +11,6 @@ from PIL import Image
 
 from pixwise.identity.gallery import Gallery
 
-pytestmark = pytest.mark.assets
-
 
 @pytest.fixture(scope="module")
 def models(assets, tmp_path_factory):
@@ -33,6 +31,7 @@ def photos(assets, tmp_path):
     return tmp_path
 
 
+@pytest.mark.assets
 def test_people_are_added_and_named(cli, photos, models):
     assert cli("gallery", "add", "Дэвид", "david.jpg", *models) == (0, "Дэвид: 1 added, 1 in people.npz\n", "")
     code, out, err = cli("identify", "dark.jpg", "-g", "people.npz", *models)
@@ -41,6 +40,7 @@ def test_people_are_added_and_named(cli, photos, models):
     assert [row["name"] for row in told["identities"]] == ["unknown", "unknown"]
 
 
+@pytest.mark.assets
 def test_without_a_gallery_there_are_vectors(cli, photos, models):
     told = json.loads(cli("identify", "two.jpg", "--json", *models).out)
     assert [len(row["vector"]) for row in told["identities"]] == [128, 128]
@@ -49,6 +49,7 @@ def test_without_a_gallery_there_are_vectors(cli, photos, models):
     assert len(lines[1].split(",")[-1].split()) == 128
 
 
+@pytest.mark.assets
 def test_pictures_with_no_face_or_several_are_told_and_the_others_added(cli, photos, models):
     code, out, err = cli("gallery", "add", "Ada", "wall.jpg", "david.jpg", "two.jpg", "none.jpg", *models)
     assert (code, out) == (1, "Ada: 1 added, 1 in people.npz\n")
@@ -63,6 +64,7 @@ def test_pictures_with_no_face_or_several_are_told_and_the_others_added(cli, pho
     assert cli("gallery", "add", "Ada", "two.jpg", "--largest", *models).out == "Ada: 1 added, 2 in people.npz\n"
 
 
+@pytest.mark.assets
 def test_where_nothing_could_be_added_no_gallery_is_written(cli, photos, models):
     assert cli("gallery", "add", "Ada", "wall.jpg", *models).code == 1
     assert not (photos / "people.npz").exists()
@@ -106,11 +108,12 @@ def test_one_wrong_name_of_several_changes_nothing(cli, people):
     assert listed(cli, people) == {"Ada": 2, "Bo": 1}
 
 
-def test_a_missing_gallery_is_told_with_the_command_that_makes_one(cli, photos):
+def test_a_missing_gallery_is_told_with_the_command_that_makes_one(cli):
     code, _, err = cli("gallery", "list")
     assert (code, "make one: pixwise gallery add NAME PICTURE -g people.npz" in err) == (1, True)
 
 
+@pytest.mark.assets
 def test_a_gallery_of_another_model_is_refused(cli, photos, models, people):
     code, _, err = cli("identify", "david.jpg", "-g", people, *models)
     assert (code, err) == (
@@ -120,6 +123,7 @@ def test_a_gallery_of_another_model_is_refused(cli, photos, models, people):
     )
 
 
+@pytest.mark.assets
 def test_verify_says_yes_or_no_and_whose_threshold(cli, photos, models):
     code, out, err = cli("verify", "david.jpg", "dark.jpg", *models)
     assert (code, err) == (0, "")
@@ -128,12 +132,14 @@ def test_verify_says_yes_or_no_and_whose_threshold(cli, photos, models):
     assert cli("verify", "david.jpg", "two.jpg", "--threshold", 0.99, *models).out.startswith("two people: similarity ")
 
 
+@pytest.mark.assets
 def test_verify_as_json_has_both_faces(cli, photos, models):
     told = json.loads(cli("verify", "david.jpg", "two.jpg", "--json", *models).out)
     assert [(face["picture"], face["source"]) for face in told["faces"]] == [(1, "david.jpg"), (2, "two.jpg")]
     assert set(told["verification"]) == {"same", "similarity", "threshold", "threshold_source"}
 
 
+@pytest.mark.assets
 def test_verify_names_the_picture_without_a_face_or_that_is_not_there(cli, photos, models):
     told = cli("verify", "david.jpg", "wall.jpg", *models)
     assert (told.code, "second picture (wall.jpg) must show a face, got none" in told.err) == (2, True)
@@ -141,6 +147,7 @@ def test_verify_names_the_picture_without_a_face_or_that_is_not_there(cli, photo
     assert "threshold must be a cosine" in cli("verify", "david.jpg", "dark.jpg", "--threshold", 3).err
 
 
+@pytest.mark.assets
 def test_unknown_faces_are_grouped(cli, photos, models):
     told = json.loads(cli("gallery", "group", ".", "--threshold", 0.9, "--json", *models).out)
     where = {}
@@ -151,6 +158,7 @@ def test_unknown_faces_are_grouped(cli, photos, models):
     assert [line.split()[:2] for line in table.splitlines()[1:]] == [["0", "david.jpg"], ["0", "dark.jpg"]]
 
 
+@pytest.mark.assets
 def test_a_picture_that_cannot_be_read_does_not_end_the_grouping(cli, photos, models):
     (photos / "bad.jpg").write_text("no picture")
     code, out, err = cli("gallery", "group", "david.jpg", "bad.jpg", *models)

@@ -13,7 +13,21 @@ def _finder(folder: Path) -> None:
     finders.save("owlvit", finders.make("owlvit"), folder)
 
 
+def _face_detector(folder: Path) -> None:
+    from oracle import yunet
+
+    yunet.save_constant(folder)
+
+
+def _face_recogniser(folder: Path) -> None:
+    from oracle import recogniser
+
+    recogniser.save(folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
+    "face-detector": _face_detector,
+    "face-recogniser": _face_recogniser,
     "finder": _finder,
 }
 
