@@ -1,7 +1,8 @@
 """A user's own model: a card from what lies in a folder.
 
 folder/card.toml + *.onnx                                  → the card as written
-folder/config.json + preprocessor_config.json + *.onnx     → a card derived from them
+folder/config.json + preprocessor_config.json + *.onnx     → a card derived from them, and from
+                                                             tokenizer_config.json where it reads texts
 folder/model.onnx                                          → the card.toml or the configs beside it
 
 `card_from_configs` is pure: `store.py` derives cards of `hf:owner/name` with it as well.
@@ -17,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
+from pixwise.own_texts import text_files, text_options
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
 from pixwise.task_table import TASKS
@@ -123,7 +125,14 @@ def card_of_path(model: str, task: str) -> Card:
 
 
 def card_from_configs(
-    config: Config, preprocessor: Config | None, files: Sequence[str], *, task: str, id: str, onnx: str = ""
+    config: Config,
+    preprocessor: Config | None,
+    files: Sequence[str],
+    *,
+    task: str,
+    id: str,
+    onnx: str = "",
+    tokenizer: Config | None = None,
 ) -> Card:
     """Derive a card from the configs of a model in Hugging Face form.
 
@@ -134,6 +143,7 @@ def card_from_configs(
         task: what the model must answer.
         id: what the card is called, and how messages call the model.
         onnx: which of `files` is the model; empty chooses.
+        tokenizer: `tokenizer_config.json`; None when there is none.
 
     Returns:
         A card whose files have neither sizes nor hashes.
@@ -142,7 +152,7 @@ def card_from_configs(
         CardError: the message says which key or file is missing or odd, or that the model answers another task.
     """
     try:
-        return _card_from_configs(config, preprocessor, files, task, id, onnx)
+        return _card_from_configs(config, preprocessor, tokenizer or {}, files, task, id, onnx)
     except CardError as error:
         if str(error).startswith(f"{id}: "):
             raise
@@ -155,7 +165,7 @@ def card_from_configs(
 
 
 def _card_from_configs(
-    config: Config, preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str
+    config: Config, preprocessor: Config | None, tokenizer: Config, files: Sequence[str], task: str, id: str, onnx: str
 ) -> Card:
     architecture = _architecture(config, id)
     if config.get("model_type") == "florence2":
@@ -176,8 +186,8 @@ def _card_from_configs(
         precision=_precision(onnx),
         recipe=recipe_from_config(preprocessor, config, id),
         names=names,
-        files=(*_card_files(onnx, files), *_tokenizer(task, files, id)),
-        options=_options(config, task),
+        files=(*_card_files(onnx, files), *_words(config, task, onnx, files, id)),
+        options=_options(config, tokenizer, task, id),
     )
 
 
@@ -209,8 +219,10 @@ def _florence_card(preprocessor: Config | None, files: Sequence[str], task: str,
     )
 
 
-def _options(config: Config, task: str) -> dict[str, Any]:
+def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[str, Any]:
     """What the head needs to know beside the recipe."""
+    if task == "embed":
+        return text_options(config, tokenizer, where)
     if task == "find":
         tokens = (config.get("text_config") or {}).get("max_position_embeddings")
         tokens = config.get("max_text_len") if config["model_type"] == "grounding-dino" else tokens
@@ -218,8 +230,10 @@ def _options(config: Config, task: str) -> dict[str, Any]:
     return {"pairs": _PAIRS[config["model_type"]]} if config.get("model_type") in _PAIRS else {}
 
 
-def _tokenizer(task: str, files: Sequence[str], where: str) -> tuple[CardFile, ...]:
-    """The part of a task that reads words."""
+def _words(config: Config, task: str, onnx: str, files: Sequence[str], where: str) -> tuple[CardFile, ...]:
+    """The parts of a task that read words."""
+    if task == "embed":
+        return text_files(config, onnx, files)
     if "tokenizer" not in TASKS[task].parts:
         return ()
     if "tokenizer.json" not in files:
@@ -250,7 +264,7 @@ def choose_onnx(files: Sequence[str], where: str, stems: Sequence[str] = ("model
 
 def _card_of_configs(folder: Path, task: str, onnx: str) -> Card:
     config = _read_json(folder / "config.json")
-    preprocessor = folder / "preprocessor_config.json"
+    preprocessor, tokenizer = folder / "preprocessor_config.json", folder / "tokenizer_config.json"
     found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file())
     card = card_from_configs(
         config,
@@ -259,6 +273,7 @@ def _card_of_configs(folder: Path, task: str, onnx: str) -> Card:
         task=task,
         id=folder.resolve().name,
         onnx=onnx,
+        tokenizer=_read_json(tokenizer) if tokenizer.exists() else None,
     )
     return replace(card, folder=str(folder))
 

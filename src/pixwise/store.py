@@ -67,6 +67,7 @@ __all__ = [
 ]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CONFIGS = ("config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def is_offline(offline: bool | None = None) -> bool:
@@ -201,14 +202,19 @@ def card_of_repo(address: str, task: str, *, offline: bool | None = None, force:
     bare = Card(id=address, task=task, repo=repo, recipe=Recipe(resize="none"))
     told = _describe(bare, revision, offline, force)
     files = {file["path"]: CardFile(**file) for file in told["files"]}
-    configs = {name: files[name] for name in ("config.json", "preprocessor_config.json") if name in files}
+    configs = {name: files[name] for name in _CONFIGS if name in files}
     if "config.json" not in configs:
         raise CardError(f"{address}: expected config.json, got {', '.join(list(files)[:4])}; choose another repository")
     bare = replace(bare, revision=told["commit"], licence=told["licence"], files=tuple(configs.values()))
     ensure(bare, offline=offline)
     read = {spot.file.path: json.loads(spot.path.read_text("utf-8")) for spot in spots(bare)}
     found = card_from_configs(
-        read["config.json"], read.get("preprocessor_config.json"), tuple(files), task=task, id=address
+        read["config.json"],
+        read.get("preprocessor_config.json"),
+        tuple(files),
+        task=task,
+        id=address,
+        tokenizer=read.get("tokenizer_config.json"),
     )
     return replace(
         found,

@@ -45,6 +45,11 @@ def siglip() -> torch.nn.Module:
     return transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**_SEEN))
 
 
+def siglip_both() -> torch.nn.Module:
+    text = {**_LAYERS, "vocab_size": 50, "max_position_embeddings": 8}
+    return transformers.SiglipModel(transformers.SiglipConfig(text_config=text, vision_config=_SEEN))
+
+
 def dinov2() -> torch.nn.Module:
     layers = {key: size for key, size in _SEEN.items() if key != "intermediate_size"}
     return transformers.Dinov2Model(transformers.Dinov2Config(**layers, mlp_ratio=1))
@@ -71,16 +76,22 @@ def _features(model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     return found if isinstance(found, torch.Tensor) else found.pooler_output
 
 
+def _siglip_tower(model: torch.nn.Module, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {"pooler_output": model.vision_model(pixels).pooler_output}
+
+
 _POOLED, _TOKENS = _picked("last_hidden_state", "pooler_output"), _picked("last_hidden_state")
 _BIT = BitImageProcessorPil(**_CROPPED)
+_STRETCHED = SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE})
 TOWERS = {
     "clip": Tower(clip, CLIPImageProcessorPil(**_CROPPED), _clip_tower, _features, "vision_model.onnx"),
     "clip_vision": Tower(
         clip_vision, CLIPImageProcessorPil(**_CROPPED), _picked("image_embeds"), lambda m, x: m(x).image_embeds
     ),
+    "siglip_both": Tower(siglip_both, _STRETCHED, _siglip_tower, _features, "vision_model.onnx"),
     "siglip": Tower(
         siglip,
-        SiglipImageProcessorPil(size={"height": SIDE, "width": SIDE}),
+        _STRETCHED,
         _POOLED,
         lambda m, x: m(x).pooler_output,
         "vision_model.onnx",

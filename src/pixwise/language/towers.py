@@ -33,6 +33,7 @@ TEXT_OPTIONS: Mapping[str, str] = {  # what a card with a text tower says in `op
     "text_length": "count",  # longest text in tokens, those that mark begin and end included
     "fill_text": "bool",  # shorter ones are filled up to it (SigLIP), else to the longest of a batch (CLIP)
     "pad_token": "str",  # what they are filled up with
+    "pad_left": "bool",  # before the text instead of after it; only together with `fill_text`
     "lowercase": "bool",  # the tokenizer does not do it, and the model was trained so (SigLIP 2)
     "logit_scale": "float",  # cosines are multiplied by it: the exponential of what the checkpoint holds
     "logit_bias": "float",  # and this is added (SigLIP)
@@ -108,7 +109,8 @@ class TextTower:
                 "texts up without them; see tokenizer_config.json of its repository"
             )
         pad = tokenizer.id_of(options["pad_token"]) if "pad_token" in options else 0
-        return tokenizer.encode(texts, pad_id=pad, fill=self._fills)
+        ids, mask = tokenizer.encode(texts, pad_id=pad, fill=self._fills)
+        return _pushed_right(ids, mask) if self._fills and options.get("pad_left") else (ids, mask)
 
     @property
     def _fills(self) -> bool:
@@ -131,6 +133,12 @@ class TextTower:
                 )
             feeds[tensor.name] = known[tensor.name].astype(np.int32 if tensor.dtype == "int32" else np.int64)
         return unit(rows_of(self.session.run(feeds, "text"), _OUTPUTS[self.card.head]))
+
+
+def _pushed_right(ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(N, L) each: what fills a text up stands before it."""
+    places = (np.arange(ids.shape[1]) + mask.sum(axis=1, keepdims=True)) % ids.shape[1]  # (N, L)
+    return np.take_along_axis(ids, places, axis=1), np.take_along_axis(mask, places, axis=1)
 
 
 class _Kept:
