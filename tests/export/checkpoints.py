@@ -44,6 +44,7 @@ def siglip() -> torch.nn.Module:
 
 def dinov2_with_registers() -> torch.nn.Module:
     layers = {key: size for key, size in _SEEN.items() if key != "intermediate_size"}
+    layers["image_size"] = SIDE + 16  # as published: trained on larger pictures than the processor makes
     return transformers.Dinov2WithRegistersModel(transformers.Dinov2WithRegistersConfig(**layers, mlp_ratio=1))
 
 

@@ -8,13 +8,17 @@ import tomllib
 from hashlib import file_digest
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
 import torch
 from export import checkpoints
+from onnx import TensorProto, helper, numpy_helper
 
 from pixwise.errors import CardError, ModelFileError, ModelMissingError, OptionError, OutputError
 from pixwise.export import export
 from pixwise.export.families import FAMILIES
+from pixwise.export.precision import reduce_to
 from pixwise.tasks.classify import Classifier
 from pixwise.tasks.embed import Embedder
 
@@ -108,12 +112,27 @@ def test_a_given_picture_is_looked_at(vit, tmp_path, photo):
     assert export(vit, tmp_path / "out", picture=photo).differences[0].share < 1e-4
 
 
-@pytest.mark.parametrize("precision", ["fp16"])
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
 def test_fewer_bits_are_said_and_take_less_room(cases, precision):
     whole, less = cases("vit").done, cases("vit", precision=precision).done
-    assert less.bytes < 0.65 * whole.bytes
+    assert less.bytes < whole.bytes
     assert Classifier.load(str(less.folder)).card.precision == precision
     assert max(row.share for row in less.differences) > max(row.share for row in whole.differences)
+
+
+def test_weights_that_16_bits_cannot_hold_stay(tmp_path):
+    weights = {"large": 1e6, "small": 1e-9, "usual": 0.1}
+    arrays = [numpy_helper.from_array(np.full(2000, each, np.float32), name) for name, each in weights.items()]
+    graph = helper.make_graph([], "weights", [], [], arrays)
+    onnx.save(helper.make_model(graph), tmp_path / "model.onnx")
+    reduce_to("fp16", tmp_path / "model.onnx")
+    kept = {each.name: each.data_type for each in onnx.load(tmp_path / "model.onnx").graph.initializer}
+    assert kept == {"large": TensorProto.FLOAT, "small": TensorProto.FLOAT, "usual_16": TensorProto.FLOAT16}
+
+
+def test_eight_bits_that_change_the_answer_are_refused(cases, tmp_path):
+    with pytest.raises(ModelFileError, match=r"within 0\.1, got .* use --precision fp32"):
+        export(cases("rt_detr").source, tmp_path / "out", precision="int8")
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ EDGES = {"size": {"shortest_edge": 80, "longest_edge": 100}}
 CASES = [
     ("vit", "ViT", {}),
     ("vit", "ViT", {"size": {"height": 96, "width": 128}, "resample": 3}),
+    ("blip", "Blip", {}),
     ("clip", "CLIP", {}),
     ("convnext", "ConvNext", {"size": {"shortest_edge": 224}}),
     ("convnext", "ConvNext", {"size": {"shortest_edge": 288}, "crop_pct": 0.95}),

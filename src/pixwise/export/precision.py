@@ -15,7 +15,7 @@ from pixwise.errors import OptionError
 __all__ = ["halve", "reduce_to"]
 
 _LEAST = 1024  # smaller tensors are not worth a cast
-_HIGHEST = float(np.finfo(np.float16).max)
+_LOST = 1e-3  # of its largest number, the most that rounding may take from a tensor
 
 
 def reduce_to(precision: str, path: Path) -> None:
@@ -38,7 +38,7 @@ def reduce_to(precision: str, path: Path) -> None:
 def halve(source: Path, target: Path) -> None:
     """Store weights as 16-bit floats, cast back when the file is opened: half the disk, the same speed.
 
-    Inputs, outputs and arithmetic stay 32-bit, so a task sees no difference. Weights beyond what 16 bits can hold stay.
+    Inputs, outputs and arithmetic stay 32-bit, so a task sees no difference. Weights that 16 bits cannot hold stay.
     """
     model = onnx.load(source)
     casts = []
@@ -54,6 +54,10 @@ def halve(source: Path, target: Path) -> None:
 
 
 def _fits(weight: TensorProto) -> bool:
+    """Large enough to be worth it, and neither too large nor too small for the range of 16 bits."""
     if weight.data_type != TensorProto.FLOAT or math.prod(weight.dims) < _LEAST:
         return False
-    return float(np.abs(numpy_helper.to_array(weight)).max(initial=0)) <= _HIGHEST
+    numbers = numpy_helper.to_array(weight)
+    with np.errstate(over="ignore"):
+        lost = np.abs(numbers - numbers.astype(np.float16)).max()
+    return bool(lost <= _LOST * np.abs(numbers).max())
