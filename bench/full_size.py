@@ -1,20 +1,26 @@
 """Full-size models with random weights, as folders in Hugging Face form: the same file for both sides of a measurement.
 
-    python bench/full_size.py FOLDER          builds convnext-tiny, rtdetr-r18 and dfine-s below FOLDER
+    python bench/full_size.py FOLDER [NAME]…  builds all models below FOLDER, or these
 
 Speed does not depend on the weights; answers do, so the last layers are scaled until scores differ from one another.
+Those of `bench/meaning.py` are exported as a user would, by `pixwise.export`: the checkpoint lies in FOLDER/NAME, what
+Pixwise runs in FOLDER/NAME/pixwise.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from torch import nn
+from transformers import PreTrainedTokenizerFast
 
 from pixwise.samples import photo_like
 
@@ -119,6 +125,90 @@ def _measure(part: nn.Module, inputs: tuple[torch.Tensor]) -> None:
 MODELS: dict[str, Callable] = {"convnext-tiny": convnext_tiny, "rtdetr-r18": rtdetr_r18, "dfine-s": dfine_s}
 
 
+def clip_b32() -> tuple[nn.Module, Any, PreTrainedTokenizerFast]:
+    """CLIP ViT-B/32 (Radford et al. 2021), with a tokenizer of the same size."""
+    model = transformers.CLIPModel(transformers.CLIPConfig())
+    return model, transformers.CLIPImageProcessorPil(), byte_tokenizer()
+
+
+def dinov2_base() -> tuple[nn.Module, Any, None]:
+    """DINOv2-base (Oquab et al. 2023)."""
+    model = transformers.Dinov2Model(transformers.Dinov2Config(image_size=518, patch_size=14))
+    size = {"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}}
+    return model, transformers.BitImageProcessorPil(**size, **IMAGENET), None
+
+
+def blip_base() -> tuple[nn.Module, Any, PreTrainedTokenizerFast]:
+    """BLIP-base for captions (Li et al. 2022), by the figures of the published configuration."""
+    text = {"encoder_hidden_size": 768, "hidden_size": 768, "num_attention_heads": 12}
+    config = transformers.BlipConfig(text_config=text, vision_config={"image_size": 384})
+    model = transformers.BlipForConditionalGeneration(config)
+    torch.nn.init.normal_(model.text_decoder.cls.predictions.decoder.weight, std=0.5)  # else words tie
+    return model, transformers.BlipImageProcessorPil(), word_tokenizer(config.text_config.vocab_size)
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    """Pairs of bytes joined, 49 408 of them as CLIP has: learned from made-up words."""
+    draw = random.Random(0)
+    syllables = [a + b + c for a in "bcdfghklmnprstvwz" for b in "aeiou" for c in ("", "n", "r", "s", "st")]
+    words = ("".join(draw.choices(syllables, k=draw.randint(1, 4))) for _ in range(200_000))
+    made = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    made.normalizer, made.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<|startoftext|>", "<|endoftext|>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=49406,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        end_of_word_suffix="</w>",
+        show_progress=False,
+    )
+    made.train_from_iterator(words, trainer)
+    table = json.loads(made.to_str())
+    while len(table["model"]["vocab"]) < 49406:
+        table["model"]["vocab"][f"<unused{len(table['model']['vocab'])}>"] = len(table["model"]["vocab"])
+    made = Tokenizer.from_str(json.dumps(table))
+    made.add_special_tokens(special)
+    made.post_processor = processors.TemplateProcessing(
+        single="<|startoftext|> $A <|endoftext|>", special_tokens=[(word, made.token_to_id(word)) for word in special]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token=special[0], eos_token=special[1], pad_token=special[1], model_max_length=77
+    )
+
+
+def word_tokenizer(size: int) -> PreTrainedTokenizerFast:
+    """Whole words, as many as BLIP's decoder knows, with BERT's special tokens where it looks for them."""
+    words = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, "[DEC]": 30522, "[ENC]": 30523}
+    taken = set(words.values())
+    words |= {f"word{index}": index for index in range(size) if index not in taken}
+    made = Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    made.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 101), ("[SEP]", 102)]
+    )
+    made.add_special_tokens([word for word in words if word.startswith("[")])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="[DEC]", sep_token="[SEP]", pad_token="[PAD]", cls_token="[CLS]"
+    )
+
+
+CHECKPOINTS: dict[str, Callable] = {"clip-b32": clip_b32, "dinov2-base": dinov2_base, "blip-base": blip_base}
+
+
+def build_checkpoint(name: str, root: Path) -> Path:
+    """Write a checkpoint and its export below `root` unless they are there; returns the folder of the checkpoint."""
+    folder = root / name
+    if not (folder / "done").exists():
+        from pixwise.export import export
+
+        torch.manual_seed(0)
+        model, processor, tokenizer = CHECKPOINTS[name]()
+        for each in (model, processor, *([tokenizer] if tokenizer else [])):
+            each.save_pretrained(folder)
+        export(folder, folder / "pixwise", force=True, progress=print)
+        (folder / "done").write_text(json.dumps({"transformers": transformers.__version__}))
+    return folder
+
+
 class Outputs(nn.Module):
     """Pixels in, a plain tuple out: what the exporter wants."""
 
@@ -169,5 +259,5 @@ def export(model: nn.Module, path: Path, size_hw: tuple[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    for each in MODELS:
-        print(build(each, Path(sys.argv[1])))
+    for each in sys.argv[2:] or [*MODELS, *CHECKPOINTS]:
+        print((build if each in MODELS else build_checkpoint)(each, Path(sys.argv[1])))
