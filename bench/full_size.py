@@ -152,7 +152,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
     draw = random.Random(0)
     syllables = [a + b + c for a in "bcdfghklmnprstvwz" for b in "aeiou" for c in ("", "n", "r", "s", "st")]
     words = ("".join(draw.choices(syllables, k=draw.randint(1, 4))) for _ in range(200_000))
-    made = Tokenizer(models.BPE(unk_token="<|endoftext|>", end_of_word_suffix="</w>"))
+    made = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     made.normalizer, made.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ["<|startoftext|>", "<|endoftext|>"]
     trainer = trainers.BpeTrainer(
