@@ -61,3 +61,34 @@ def test_a_bar_tells_model_file_and_megabytes():
             arrivals(CardFile("onnx/model.onnx"), 12_300_000, 41_000_000)
         assert "tiny onnx/model.onnx" in terminal.getvalue()
         assert "12.3/41.0 MB" in terminal.getvalue()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+@pytest.mark.parametrize("name", ["tiny", "a-model-with-a-name-that-is-rather-long"])
+def test_a_bar_fits_its_terminal(monkeypatch, columns, name):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    arrivals = Arrivals(name)
+    arrivals(CardFile("onnx/vision_model.onnx"), 0, 350_000_000)
+    text = arrivals.text(175_000_000, 350_000_000, 50.0)
+    assert len(text) < columns
+    assert text.endswith("175.0/350.0 MB  3.5 MB/s  50 s left")
+    assert text.count("━") == {"40tiny": 0, "80tiny": 6}.get(f"{columns}{name}", 20 if columns == 200 else 0)
+
+
+def test_a_resumed_file_has_the_rate_of_what_came_now():
+    arrivals = Arrivals("tiny")
+    arrivals(CardFile("m.onnx"), 90_000_000, 100_000_000)
+    assert arrivals.text(95_000_000, 100_000_000, 5.0).endswith("95.0/100.0 MB  1.0 MB/s  5 s left")
+
+
+def test_a_size_that_nobody_told_has_neither_bar_nor_end():
+    arrivals = Arrivals("tiny")
+    arrivals(CardFile("m.onnx"), 0, 0)
+    assert arrivals.text(5_000_000, 0, 5.0) == "tiny m.onnx  5.0 MB  1.0 MB/s"
+
+
+def test_a_complete_file_stays_on_the_screen():
+    with on_terminal() as terminal, Arrivals("tiny", lines=False) as arrivals:
+        arrivals(CardFile("onnx/model.onnx"), 12_300_000, 41_000_000)
+        arrivals(CardFile("onnx/model.onnx"), 41_000_000, 41_000_000)
+    assert terminal.getvalue().endswith("\r\x1b[Ktiny onnx/model.onnx 41.0 MB\n")

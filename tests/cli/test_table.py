@@ -2,7 +2,8 @@
 
 import pytest
 
-from pixwise.cli.table import Screen, answer_of, clean, heading, line_of, said_of
+from pixwise.cli.screen import Screen
+from pixwise.cli.table import answer_of, clean, heading, line_of, said_of
 from pixwise.results import Classes, Detections, Embedding, ImageInfo, ModelInfo, Quality, TextLines
 
 LONG = "word " * 100

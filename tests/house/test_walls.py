@@ -35,7 +35,6 @@ HOMES = {  # package → the only places that may import it; folders end in /
     "rapidocr": {"engine_text.py"},
     "tokenizers": {"language/tokens.py"},
     "click": {"cli/"},
-    "rich": {"cli/"},
     "torch": {"export/"},
     "transformers": {"export/"},
     "onnx": {"export/", "quantize.py"},

@@ -25,7 +25,8 @@ from pixwise.cli.options import (
 )
 from pixwise.cli.progress import Arrivals
 from pixwise.cli.run import FAILURES, Answered, limits_of, one_line, opened, write_all
-from pixwise.cli.table import INDENT, Screen, answer_of, heading, line_of, said_of
+from pixwise.cli.screen import Screen
+from pixwise.cli.table import INDENT, answer_of, heading, line_of, said_of
 from pixwise.errors import PixwiseError, nearest
 from pixwise.session import choose_providers
 from pixwise.store import is_offline

@@ -70,7 +70,8 @@ def _models(task: str) -> list[tuple[str, str]]:
 
 def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) -> int:
     """Answer the inputs with one task; returns the exit code."""
-    from pixwise.cli.table import Screen, answer_of, heading, said_of
+    from pixwise.cli.screen import Screen, Text
+    from pixwise.cli.table import answer_of, heading, said_of
 
     out, format, draw = options.pop("out"), options.pop("format"), options.pop("draw")
     options["limits"] = limits_of(options)
@@ -79,7 +80,7 @@ def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) ->
     screen = Screen(terminal=False if plan.data else None)
 
     def render(answer: Any, drawn: str) -> str:
-        title = heading(answer.image).append("  ").append(said_of(answer))
+        title = Text(heading(answer.image), "  ", said_of(answer))
         return screen.text(title, *answer_of(answer), *([f"  drawn: {drawn}"] if drawn else []))
 
     if all(given.error for given in inputs):

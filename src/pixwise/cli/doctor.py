@@ -22,6 +22,7 @@ import click
 
 from pixwise import __version__
 from pixwise.cli.options import Verb, option
+from pixwise.cli.screen import Column, Screen, Table, Text
 from pixwise.cli.version import REQUIRED, version_of
 from pixwise.errors import PixwiseError
 
@@ -254,30 +255,21 @@ def _print(json_: bool) -> int:
             "findings": [asdict(each) for each in findings],
         }
         click.echo(json.dumps(document, indent=2))
-    elif _import_error("rich.table"):
-        for each in findings:
-            click.echo(f"{each.status:8}  {each.what}: {each.found}" + (f"; {each.advice}" if each.advice else ""))
     else:
         click.echo(_as_table(findings), nl=False)
     return 1 if bad else 0
 
 
 def _as_table(findings: list[Finding]) -> str:
-    from rich.text import Text
-
-    from pixwise.cli.table import Screen, table_of
-
-    lines: list[Any] = []
+    lines: list[str | Text | Table] = []
     for area in dict.fromkeys(finding.area for finding in findings):
-        grid = table_of()
-        for width in (7, 22, None):
-            grid.add_column(width=width, overflow="fold")
+        grid = Table([Column(width=7), Column(width=22)])
         for each in (finding for finding in findings if finding.area == area):
             mark, style = _MARKS[each.status]
-            grid.add_row(Text(mark, style), each.what, each.found)
+            grid.add(Text((mark, style)), each.what, each.found)
             if each.advice:
-                grid.add_row("", "", Text(f"→ {each.advice}", style))
-        lines += [Text(area, "bold"), grid]
+                grid.add("", "", Text((f"→ {each.advice}", style)))
+        lines += [Text((area, "bold")), grid]
     counts = {status: sum(finding.status == status for finding in findings) for status in _MARKS}
     return Screen().text(*lines, "", f"{counts['ok']} ok, warnings: {counts['warning']}, problems: {counts['problem']}")
 

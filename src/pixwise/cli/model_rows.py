@@ -114,17 +114,13 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, cut_las
         rows: the cells.
         cut_last: on a terminal, cut the last column instead of folding it.
     """
-    from pixwise.cli.table import Screen, table_of
+    from pixwise.cli.screen import Column, Screen, Table
 
-    grid = table_of(*titles)
-    for number in range(len(rows[0]) if rows and not titles else 0):
-        grid.add_column(overflow="fold", no_wrap=number == 0)
-    for column in grid.columns[:1]:
-        column.no_wrap = True
+    grid = Table([Column(title, whole=not number) for number, title in enumerate(titles or [""])])
     if cut_last and sys.stdout.isatty():
         rows = _fitting([titles, *rows], shutil.get_terminal_size().columns)[1:]
     for row in rows:
-        grid.add_row(*row)
+        grid.add(*row)
     if rows:
         click.echo(Screen().text(grid), nl=False)
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -17,19 +18,20 @@ __all__ = ["Arrivals", "Progress", "waiting"]
 
 T = TypeVar("T")
 _PAUSE_S = 0.1  # between two drawings
+_BAR = 40  # signs, where there is room
 
 
 class Line:
     """A line on stderr that is drawn over itself; nothing where stderr is no terminal."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr is not None and sys.stderr.isatty()
+        self.live = sys.stderr is not None and sys.stderr.isatty()
         self._drawn, self._visible = 0.0, False
 
     def draw(self, text: str) -> None:
         """Show the text in the line's place, not too often."""
         now = time.monotonic()
-        if self._live and now - self._drawn >= _PAUSE_S:
+        if self.live and now - self._drawn >= _PAUSE_S:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
             self._drawn, self._visible = now, True
@@ -106,35 +108,44 @@ class Arrivals:
     """
 
     def __init__(self, name: str, *, lines: bool = True):
-        self._name, self._lines, self._bar, self._rows = name, lines, None, {}
-        if sys.stderr is not None and sys.stderr.isatty():
-            from rich import progress
-            from rich.console import Console
-
-            self._bar = progress.Progress(
-                progress.TextColumn("{task.description}"),
-                progress.BarColumn(),
-                progress.DownloadColumn(),
-                progress.TransferSpeedColumn(),
-                progress.TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
+        self._name, self._lines, self._line = name, lines, Line()
+        self._path, self._began, self._first = "", 0.0, 0
 
     def __enter__(self) -> Arrivals:
-        if self._bar is not None:
-            self._bar.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._line.clear()
 
     def __call__(self, file: CardFile, here: int, total: int) -> None:
-        if self._bar is not None:
-            if file.path not in self._rows:
-                self._rows[file.path] = self._bar.add_task(f"{self._name} {file.path}", total=total or None)
-            self._bar.update(self._rows[file.path], completed=here, total=total or None)
-        elif self._lines and here == total:
+        if file.path != self._path:
+            self._path, self._began, self._first = file.path, time.monotonic(), here
+        if self._line.live:
+            self._line.draw(self.text(here, total, time.monotonic() - self._began))
+        if total and here == total and (self._lines or self._line.live):
             from pixwise.cli.model_rows import megabytes
 
+            self._line.clear()
             click.echo(f"{self._name} {file.path} {megabytes(total)}", err=True)
+
+    def text(self, here: int, total: int, seconds: float) -> str:
+        """What is drawn: `dfine-s onnx/model.onnx ━━━━━━━━━───────────  18.4/41.5 MB  6.1 MB/s  4 s left`."""
+        rate = (here - self._first) / seconds if seconds > _PAUSE_S else 0
+        done = [f"{here / 1e6:.1f}/{total / 1e6:.1f} MB" if total else f"{here / 1e6:.1f} MB"]
+        if rate:
+            done += [f"{rate / 1e6:.1f} MB/s"] + ([f"{duration((total - here) / rate)} left"] if total else [])
+        facts, name = "  ".join(done), f"{self._name} {self._path}"
+        room = columns_of_terminal() - len(facts) - 5
+        name = name if len(name) <= room else "…" + name[1 - max(room, 2) :]
+        bar = min(_BAR, room - len(name))
+        filled = round(bar * here / total) if total else 0
+        text = f"{name} {'━' * filled}{'─' * (bar - filled)}  {facts}" if total and bar > 4 else f"{name}  {facts}"
+        return text[: columns_of_terminal() - 1]  # a longer one would leave its first half on the screen
+
+
+def columns_of_terminal() -> int:
+    """Width of the terminal that stderr is; 80 where it does not tell."""
+    try:
+        return int(os.environ.get("COLUMNS") or os.get_terminal_size(2).columns)
+    except (OSError, ValueError):
+        return 80

@@ -15,7 +15,7 @@ __all__ = ["REQUIRED", "command", "versions"]
 
 REQUIRED = (
     "numpy", "pillow", "onnxruntime", "opencv-python-headless", "rapidocr", "huggingface_hub",
-    "click", "rich",
+    "click", "tokenizers",
 )  # fmt: skip
 
 
