@@ -303,7 +303,7 @@ def derive_florence(task, files=(*PARTS, "tokenizer.json"), onnx=""):
     return derive(config=FLORENCE, files=files, task=task, onnx=onnx)
 
 
-@pytest.mark.parametrize("task", ["detect", "ocr"])
+@pytest.mark.parametrize("task", ["detect", "ocr", "find"])
 def test_a_florence_is_asked_what_our_own_card_of_the_task_asks(task):
     card, ours = derive_florence(task), registry.card(f"florence2-base-{task}")
     assert (card.head, card.options, sorted(card.parts)) == (ours.head, ours.options, sorted(ours.parts))
@@ -320,5 +320,5 @@ def test_other_precisions_of_a_florence_are_taken_together():
 def test_a_florence_that_lacks_a_file_or_a_task_is_told():
     with pytest.raises(CardError, match=r"must have .* got no onnx/decoder_model_merged\.onnx; export it"):
         derive_florence("ocr", [*PARTS[:3], "tokenizer.json"])
-    with pytest.raises(CardError, match="must answer 'faces', got a Florence-2, which answers detect, ocr"):
+    with pytest.raises(CardError, match="must answer 'faces', got a Florence-2, which answers detect, find, ocr"):
         derive_florence("faces")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pixwise.errors import CardError, UnknownModelError, nearest
 from pixwise.recipe import Recipe
-from pixwise.task_table import TASKS, cards_of
+from pixwise.task_table import TASKS, WHOLE_HEADS, cards_of
 
 __all__ = [
     "Card",
@@ -193,13 +193,13 @@ def card_for(found: Card, task: str, parts: tuple[str, ...] = ()) -> Card:
         raise CardError(
             f"model {found.id!r} must have {' and '.join(lacking)} to {what}, got none; choose one of: {fitting}"
         )
-    wanted = parts or (TASKS[task].parts if task in TASKS else ())
+    wanted = parts or (TASKS[task].parts if task in TASKS and found.head not in WHOLE_HEADS else ())
     return found.only(wanted) if wanted and found.files else found
 
 
 def _lacking(found: Card, task: str, parts: tuple[str, ...]) -> list[str]:
     """What a task needs and a model does not have; a built-in has no files, but all of its task's own parts."""
-    entry = TASKS.get(task)
+    entry = TASKS.get(task) if found.head not in WHOLE_HEADS else None
     has = found.parts if found.runtime != "builtin" else ("model",)
     lacking = [part for part in parts or (entry.parts if entry else ()) if part not in has]
     if not parts and entry:

@@ -10,7 +10,7 @@ from pixwise.errors import OptionError, nearest
 if TYPE_CHECKING:
     from pixwise.task import Task
 
-__all__ = ["ANALYSED", "TASKS", "TaskEntry", "cards_of", "task_class"]
+__all__ = ["ANALYSED", "TASKS", "WHOLE_HEADS", "TaskEntry", "cards_of", "task_class"]
 
 
 class TaskEntry(NamedTuple):
@@ -69,6 +69,7 @@ TASKS: dict[str, TaskEntry] = {
         parts=("model", "tokenizer"),
     ),
 }
+WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)
 
 

@@ -32,7 +32,8 @@ def fake_session(card: Card, *, nothing: bool = False):
 
     def answer(feeds):
         rows = [HEADS[card.head](card, pixels, nothing) for pixels in feeds[inputs[0].name]]
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        join = np.concatenate if (card.head, card.task) == ("florence", "find") else np.stack  # a row per question
+        return {name: join([row[name] for row in rows]) for name in rows[0]}
 
     others = [part for part in card.parts if part in PARTS]
     files = {"tokenizer": tokenizer_file()} if "tokenizer" in card.parts else {}
@@ -121,6 +122,14 @@ def _face(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray
 
 
 def _written(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """A text; for `find` one per label."""
+    if card.task != "find":
+        return _text_with_places(card, pixels, nothing)
+    rows = [_text_with_places(card, pixels[i:], nothing) for i in range(len(QUESTIONS["find"]["labels"]))]
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+def _text_with_places(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
     """Three phrases with as many places as a line needs, one token each, and a fourth that was cut off."""
     random, places = _random(pixels), 8 if card.task == "ocr" else 4
     tokens = [f"<loc_{bin}>" for bin in random.integers(0, 1000, 3 * places)]

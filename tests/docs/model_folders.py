@@ -25,10 +25,17 @@ def _face_recogniser(folder: Path) -> None:
     recogniser.save(folder)
 
 
+def _florence(folder: Path) -> None:
+    from oracle import florences
+
+    florences.save(florences.make(), folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "face-detector": _face_detector,
     "face-recogniser": _face_recogniser,
     "finder": _finder,
+    "florence2": _florence,
 }
 
 

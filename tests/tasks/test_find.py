@@ -205,3 +205,42 @@ def test_a_folder_that_cannot_be_asked_is_told():
         CardError, match=r"must answer 'find' \(model_type grounding-dino, owlv2, owlvit\), got one for"
     ):
         derive({"architectures": ["DetrForObjectDetection"], "model_type": "detr"}, "Detr")
+
+
+def written(*texts, labels, **options):
+    """A finder whose Florence-2 writes one text per label, each token as sure as the others."""
+    raw = {"text": np.array(texts), "token_ends": np.tile([[999]], (len(texts), 1))}
+    raw["log_probs"] = np.float32(np.tile([[-1]], (len(texts), 1)))
+    session = FakeSession(lambda feeds: raw, files={"tokenizer": tokenizer_file()})
+    return Finder(card=registry.card("florence2-base-find"), session=session, labels=labels, **options)
+
+
+BOX = "<loc_100><loc_200><loc_300><loc_400>"
+
+
+def test_a_written_box_belongs_to_the_label_that_was_asked():
+    found = written(f"a dog{BOX}", f"A CAT{BOX}{BOX}", labels=["a dog", "a cat"])(PICTURE)
+    assert (found.labels, found.label_ids.tolist()) == (("a dog", "A CAT", "A CAT"), [0, 1, 1])
+    np.testing.assert_allclose(found.boxes[0], [8.04, 8.02, 24.04, 16.02], atol=1e-3)
+
+
+def test_things_of_a_sentence_get_their_own_words_and_others_the_label():
+    texts = f"a dog{BOX}a red car{BOX}the moon{BOX}at{BOX}"
+    found = written(texts, labels=["a dog looks at a red car"])(PICTURE)
+    assert found.labels == ("a dog", "a red car", "a dog looks at a red car", "at")
+
+
+def test_labels_of_which_nothing_was_written_are_not_found():
+    found = written("", "no such thing", labels=["a dog", "ein Häuschen 🏡"])(PICTURE)
+    assert len(found) == 0
+
+
+def test_a_label_that_is_too_long_to_ask_is_told():
+    with pytest.raises(OptionError, match=r"at most 400 tokens with its question, got 5.. in .*say it shorter"):
+        written("", labels=["x" * 500])
+
+
+@pytest.mark.parametrize("labels", [[], [""], ["  "]])
+def test_an_empty_phrase_is_refused(labels):
+    with pytest.raises(OptionError, match=r"labels? must"):
+        written("", labels=labels)

@@ -60,7 +60,8 @@ class FlorenceSession:
             )
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
-        return self._session.inputs("encoder" if part == "model" else part)
+        seen = self._session.inputs("encoder" if part == "model" else part)
+        return (*seen, Tensor("question", (-1,), "string")) if part == "model" else seen
 
     def of(self, part: str) -> Session:
         return self._session.of("encoder" if part == "model" else part)

@@ -6,11 +6,13 @@
 Heads:
     owl             OWL-ViT, OWLv2: every box is scored against every label
     grounding_dino  Grounding DINO: every box is scored against every token of "a cat. a dog."
+    florence        Florence-2: asked for one label after the other, writes down phrases of it with their boxes
 """
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -19,6 +21,8 @@ import numpy as np
 
 from pixwise.boxes import nms_per_class, xyxy_from_cxcywh
 from pixwise.errors import OptionError, ShapeError
+from pixwise.language.florence import FLORENCE_OPTIONS
+from pixwise.language.regions import boxes_in, certainty
 from pixwise.language.tokens import Tokenizer, load_tokenizer
 from pixwise.picture import Picture
 from pixwise.pixels import Fit
@@ -117,6 +121,29 @@ def ask_grounding_dino(tokenizer: Tokenizer, texts: tuple[str, ...], length: int
     return Asked((feeds,), np.array([*owner, -1], np.int64), len(texts))
 
 
+@functools.lru_cache(maxsize=16)
+def ask_florence(tokenizer: Tokenizer, texts: tuple[str, ...], length: int, at_once: int) -> Asked:
+    """A question per label.
+
+    Args:
+        tokenizer: BART's.
+        texts: Q labels, in the question of the card.
+        length: tokens of a question at most.
+        at_once: not asked: they are asked one after the other.
+
+    Raises:
+        OptionError: a label is longer.
+    """
+    _, mask = tokenizer.encode(texts)  # (Q, L)
+    for text, count in zip(texts, mask.sum(axis=1), strict=True):
+        if count > length:
+            raise OptionError(
+                f"label must have at most {length} tokens with its question, got {count} in {text!r:.120}; "
+                "say it shorter"
+            )
+    return Asked(({"question": np.array(texts)},), np.zeros(0, np.int64), len(texts))
+
+
 def decode_owl(raw: Raw, fit: Fit, asked: Asked, min_word_score: float) -> Candidates:
     """The best label of each box by sigmoid (OWL-ViT, Minderer et al. 2022; OWLv2, Minderer et al. 2023).
 
@@ -160,6 +187,39 @@ def decode_grounding_dino(raw: Raw, fit: Fit, asked: Asked, min_word_score: floa
     return boxes[keep], shares.max(axis=-1)[keep], words.argmax(axis=-1)[keep]
 
 
+def decode_florence(raw: Raw, fit: Fit, asked: Asked, min_word_score: float) -> Candidates:
+    """The boxes that were written of each label.
+
+    Args:
+        raw: `text` (1, Q), `token_ends` and `log_probs` (1, Q, T), see language/florence.py.
+        fit: for the size of the content.
+        asked: how many labels there are.
+        min_word_score: unused.
+    """
+    found = [boxes_in(str(text)) for text in raw["text"][0]]
+    rows = [{name: raw[name][:, i] for name in ("token_ends", "log_probs")} for i in range(asked.count)]
+    boxes = np.concatenate([each.points for each in found]) * np.float32(fit.content_hw[::-1])  # (K, 2, 2)
+    scores = [certainty(row, each.spans) for row, each in zip(rows, found, strict=True)]
+    label_ids = np.repeat(np.arange(asked.count), [len(each.words) for each in found])
+    return boxes.reshape(-1, 4), np.concatenate(scores), label_ids
+
+
+def words_florence(raw: Raw, labels: tuple[str, ...]) -> list[str]:
+    """Which words of a label each box is of: of "a dog on a red car" perhaps "a red car".
+
+    Args:
+        raw: see `decode_florence`.
+        labels: Q labels.
+    """
+    asked = zip(labels, (boxes_in(str(text)).words for text in raw["text"][0]), strict=True)
+    return [words if _is_part(words, label) else label for label, found in asked for words in found]
+
+
+def _is_part(words: str, label: str) -> bool:
+    """Whole words of a label, in whatever case."""
+    return re.search(rf"(?<!\w){re.escape(words.casefold())}(?!\w)", label.casefold()) is not None
+
+
 def _in_pixels(shares: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
     return xyxy_from_cxcywh(shares) * np.float32([size_hw[1], size_hw[0]] * 2)
 
@@ -170,7 +230,8 @@ class Finder(Task):
 
     Attributes:
         labels: what to find, in words: "a red car". Each box gets the one that fits best.
-        min_score: lower ones are dropped; left out, what is usual for the model (0.1 for OWL, 0.25 for Grounding DINO).
+        min_score: lower ones are dropped; left out, what is usual for the model (0.1 for OWL, 0.25 for Grounding DINO,
+            0 for Florence-2).
         min_word_score: for Grounding DINO: a word of the label must score above this; left out, 0.25.
         max_overlap: IoU above which the weaker of two boxes of a label is dropped; 1 keeps all, as the references do.
         template: for OWL: a sentence around each label, such as "a photo of a {label}"; empty for none.
@@ -180,11 +241,24 @@ class Finder(Task):
     name: ClassVar[str] = "find"
     result_type: ClassVar[type] = Detections
     positional: ClassVar[str] = "labels"
-    heads: ClassVar[Mapping[str, Any]] = {"owl": decode_owl, "grounding_dino": decode_grounding_dino}
-    askers: ClassVar[Mapping[str, Any]] = {"owl": ask_owl, "grounding_dino": ask_grounding_dino}
-    card_options: ClassVar[Mapping[str, str]] = {"min_score": "share", "min_word_score": "share", "tokens": "count"}
-    usual_min_scores: ClassVar[Mapping[str, float]] = {"owl": 0.1, "grounding_dino": 0.25}
-    usual_tokens: ClassVar[Mapping[str, int]] = {"owl": 16, "grounding_dino": 256}
+    heads: ClassVar[Mapping[str, Any]] = {
+        "owl": decode_owl,
+        "grounding_dino": decode_grounding_dino,
+        "florence": decode_florence,
+    }
+    askers: ClassVar[Mapping[str, Any]] = {
+        "owl": ask_owl,
+        "grounding_dino": ask_grounding_dino,
+        "florence": ask_florence,
+    }
+    card_options: ClassVar[Mapping[str, str]] = {
+        "min_score": "share",
+        "min_word_score": "share",
+        "tokens": "count",
+        **FLORENCE_OPTIONS,
+    }
+    usual_min_scores: ClassVar[Mapping[str, float]] = {"owl": 0.1, "grounding_dino": 0.25, "florence": 0.0}
+    usual_tokens: ClassVar[Mapping[str, int]] = {"owl": 16, "grounding_dino": 256, "florence": 400}
 
     labels: tuple[str, ...] = ()
     min_score: float | None = None
@@ -214,7 +288,8 @@ class Finder(Task):
     def asked(self) -> Asked:
         """The labels as the model takes them."""
         tokenizer = load_tokenizer(self.session.files["tokenizer"])
-        texts = tuple(self.template.replace("{label}", label) if self.template else label for label in self.labels)
+        template = self.template or self.card.options.get("question", "{label}")
+        texts = tuple(template.replace("{label}", label) for label in self.labels)
         length = self.card.options.get("tokens", self.usual_tokens[self.card.head])
         rows = next((each.shape[0] for each in self.session.inputs() if each.name == "input_ids"), -1)
         return self.askers[self.card.head](tokenizer, texts, length, rows if rows > 0 else LABELS_AT_ONCE)
@@ -227,8 +302,12 @@ class Finder(Task):
         return feeds, fit
 
     def run(self, feeds: Feeds) -> Feeds:
-        """One picture at a time: the exports join one picture with the labels."""
+        """One picture at a time, where exports join one picture with the labels."""
         count = len(feeds[self.input_name])
+        if self.card.head == "florence":
+            questions = np.tile(self.asked().feeds[0]["question"], count)
+            raw = self.session.run({**feeds, "question": questions})
+            return {name: rows.reshape(count, -1, *rows.shape[1:]) for name, rows in raw.items()}
         raws = [self._run_one({name: rows[i : i + 1] for name, rows in feeds.items()}) for i in range(count)]
         return {name: np.concatenate([raw[name] for raw in raws]) for name in raws[0]}
 
@@ -244,6 +323,8 @@ class Finder(Task):
 
     def postprocess(self, raw: Raw, fit: Fit) -> Detections:
         boxes, scores, label_ids = self.heads[self.card.head](raw, fit, self.asked(), self.min_word_score)
+        told = words_florence(raw, self.labels) if self.card.head == "florence" else [self.labels[i] for i in label_ids]
+        words = np.array(told, object)
         keep = (scores >= self.min_score) & np.isfinite(boxes).all(axis=-1)
         boxes, scores, label_ids = fit.boxes_to_picture(boxes[keep]), scores[keep], label_ids[keep]
         if self.max_overlap < 1:
@@ -251,8 +332,9 @@ class Finder(Task):
         else:
             order = np.argsort(-scores, kind="stable")
         order = order[: self.top or len(order)]
-        names = tuple(self.labels[number] for number in label_ids[order])
-        return Detections(labels=names, label_ids=label_ids[order], scores=scores[order], boxes=boxes[order])
+        return Detections(
+            labels=tuple(words[keep][order]), label_ids=label_ids[order], scores=scores[order], boxes=boxes[order]
+        )
 
 
 def _checked_labels(given: Sequence[str] | str) -> tuple[str, ...]:
