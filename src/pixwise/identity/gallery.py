@@ -270,6 +270,6 @@ def _check_one_face(answer: Identities) -> Identities:
         raise OptionError(f"faces must be answers of identify, got {type(answer).__name__}; ask px.identify(picture)")
     if len(answer) != 1:
         place = answer.image.source or "a picture"
-        advice = "choose one: answer.largest" if len(answer) else "choose another picture"
+        advice = "choose one: answer.largest (--largest)" if len(answer) else "choose another picture"
         raise OptionError(f"{place} must show one face, got {len(answer) or 'none'}; {advice}")
     return answer
