@@ -46,6 +46,12 @@ def test_the_same_faces_give_the_same_groups():
     assert np.array_equal(group(np.ones((5, 4)), 0.5), [0] * 5)  # ties
 
 
+def test_numbers_follow_the_first_appearance_whatever_is_joined_first():
+    for seed in range(20):
+        labels = group(people(5, 6, 0.3, seed)[np.random.default_rng(seed).permutation(30)], 0.2)
+        assert sorted(set(labels.tolist()), key=labels.tolist().index) == list(range(labels.max() + 1))
+
+
 def test_a_chain_of_look_alikes_is_not_one_person():
     labels = group(unit([turned(angle) for angle in range(0, 180, 10)]), 0.8)
     assert len(set(labels.tolist())) > 2

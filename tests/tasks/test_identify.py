@@ -144,6 +144,10 @@ def test_who_is_like_nobody_is_unknown_and_the_similarity_is_told():
     assert (found.names, found.similarities[0] > 0.5) == (("unknown",), True)
 
 
+def test_no_faces_have_no_names():
+    assert identifier(Faces.empty(), gallery=gallery_of(identifier(None)))(PICTURE).names == ()
+
+
 def test_to_an_empty_gallery_everybody_is_unknown():
     assert identifier(faces_at((20, 30)), gallery=Gallery())(PICTURE).names == ("unknown",)
 

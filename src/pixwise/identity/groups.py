@@ -54,7 +54,9 @@ def group(faces: npt.NDArray | Sequence[Identities], threshold: float | None = N
     count = check_shape("vectors", vectors, ("N", "D"), finite=True)["N"]
     if count > _MOST:
         raise OptionError(f"faces must be at most {_MOST:,}, got {count:,}; group them in parts")
-    return _labels(_joined(unit(vectors), limit)) if count else np.zeros(0, np.int64)
+    if not count:
+        return np.zeros(0, np.int64)
+    return np.unique(_joined(unit(vectors), limit), return_inverse=True)[1]
 
 
 def _checked(answer: Identities) -> Identities:
@@ -64,27 +66,22 @@ def _checked(answer: Identities) -> Identities:
 
 
 def _joined(vectors: npt.NDArray[np.float32], limit: float) -> Ints:
-    """(N,) for each face a face that stands for its group."""
+    """(N,) for each face the first one of its group."""
     alike = vectors @ vectors.T  # (N, N) mean cosine of groups, each at the row of its first face
     np.fill_diagonal(alike, -np.inf)
     best, owner, size = alike.argmax(axis=1), np.arange(len(vectors)), np.ones(len(vectors))
     most = alike[owner, best]  # of each row
     while most.max() >= limit:
-        kept, gone = sorted((int(most.argmax()), int(best[most.argmax()])))
+        kept = int(most.argmax())  # of equals the first, so it comes before its partner
+        gone = int(best[kept])
         row = (size[kept] * alike[kept] + size[gone] * alike[gone]) / (size[kept] + size[gone])
         row[[kept, gone]] = -np.inf
         alike[kept], alike[:, kept], alike[gone], alike[:, gone] = row, row, -np.inf, -np.inf
         size[kept] += size[gone]
         owner[owner == gone] = kept
         # A mean is never above both of its parts: only rows whose best was one of the two must look again.
-        again = np.flatnonzero((best == kept) | (best == gone) | (np.arange(len(most)) == kept))
+        again = np.flatnonzero((best == kept) | (best == gone))
         best[again] = alike[again].argmax(axis=1)
         most[again] = alike[again, best[again]]
         most[gone] = -np.inf
     return owner
-
-
-def _labels(owner: Ints) -> Ints:
-    """Numbers from 0 in the order of first appearance."""
-    _, first, inverse = np.unique(owner, return_index=True, return_inverse=True)
-    return np.argsort(np.argsort(first))[inverse]

@@ -126,7 +126,7 @@ class Identifier(Task):
     def postprocess(self, raw: Raw, fit: Faces) -> Identities:
         vectors = unit(self.heads[self.card.head](raw)) if raw else np.zeros((0, 0), np.float32)
         names, similarities = [""] * len(fit), np.zeros(len(fit), np.float32)
-        if isinstance(self.gallery, Gallery) and len(fit):
+        if isinstance(self.gallery, Gallery):
             threshold, _ = threshold_of(self.card, self.threshold)
             names, similarities = self.gallery.identify(vectors, threshold)
         return Identities(
