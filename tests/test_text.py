@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pixwise.text import lay_down, prefer_large, reading_order, split_line, text_of_bytes
+from pixwise.text import clean_line, lay_down, prefer_large, reading_order, short_line, split_line, text_of_bytes
 
 
 def line(left, top, width, height=20):
@@ -99,3 +101,57 @@ def test_a_coarse_look_counts_for_large_letters_only(fine, kept, angle):
     fine = np.array(fine, np.float32).reshape(-1, 4, 2)
     assert len(prefer_large(turned(fine, angle), turned(LARGE, angle), least=50)) == kept
     assert len(prefer_large(turned(fine, angle), turned(LARGE, angle), least=150)) == len(fine)
+
+
+def test_a_line_is_cleaned_of_what_is_no_letter():
+    assert clean_line(" a\tdog \x00\x1b[0m\n in\u00a0Cafe\u0301 \ufffd ") == "a dog [0m in Café"
+
+
+def test_joined_emoji_stay_whole():
+    assert clean_line("👩‍🚒 🐕‍🦺") == "👩‍🚒 🐕‍🦺"
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("a picture of a dog on the beach", "A dog on the beach"),
+        ("an image of two cats", "Two cats"),
+        ("there is a photograph of the moon", "The moon"),
+        ("a photo of", "A photo of"),
+        ("a photographer of birds", "A photographer of birds"),
+        ("Ein Hund am Strand.", "Ein Hund am Strand."),
+        ("ßig", "ßig"),
+        ("", ""),
+    ],
+)
+def test_alternative_text_says_what_is_there(text, short):
+    assert short_line(text) == short
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("One dog sits. Two cats run over the hill", "One dog sits."),
+        ("a dog on a hill, a cat in the tall tree", "A dog on a hill"),
+        ("a dog and a cat on the top of a hill", "A dog and a cat on the top"),
+        ("x" * 60, "X" + "x" * 29),
+    ],
+)
+def test_what_is_too_long_ends_where_it_can_stand_alone(text, short):
+    assert short_line(text, 30) == short
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [("a dog with a", "A dog"), ("A dog sits. A cat", "A dog sits."), ("a dog in the sun,", "A dog in the sun")],
+)
+def test_a_sentence_that_was_cut_loses_its_loose_end(text, short):
+    assert short_line(text, whole=False) == short
+
+
+@given(st.text(max_size=300), st.booleans())
+def test_alternative_text_is_one_short_printable_line(text, whole):
+    short = short_line(text, whole=whole)
+    assert len(short) <= 125
+    assert "\n" not in short
+    assert short == short.strip()

@@ -8,6 +8,7 @@
     px.classify("pet.jpg")[0].label                   # what is it
     px.zeroshot("pet.jpg", ["a dog", "a cat"]).label()    # which of your own labels fits
     px.similarity(px.embed("a.jpg"), px.embed("b.jpg"))   # how alike are they
+    px.caption("pet.jpg", model="models/blip-base").text  # a sentence; px.alt_text: for the alt of a page
     px.analyze("photo.jpg").draw("photo.jpg").show()  # everything at once
 
     reader = px.TextReader.load()                     # a class for reuse: one model, many pictures, many threads
@@ -34,6 +35,7 @@ _HOMES = {
     "Limits": "pixwise.picture",
     "Picture": "pixwise.picture",
     "PixwiseError": "pixwise.errors",
+    "alt_text": "pixwise.ask",
     "analyze": "pixwise.analysis",
     "embed_text": "pixwise.language.embedding",
     "similarity": "pixwise.vectors",

@@ -12,10 +12,11 @@ from typing import Any
 from pixwise.errors import OptionError, nearest
 from pixwise.picture import Picture
 from pixwise.pool import shared_pool
+from pixwise.results import Caption
 from pixwise.task import check_on_error
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["names_checked", "one_liner"]
+__all__ = ["alt_text", "names_checked", "one_liner"]
 
 _LOAD = {"device": "auto", "threads": 0, "precision": "", "offline": None, "accept_licence": ()}
 
@@ -49,6 +50,19 @@ def one_liner(name: str) -> Callable[..., Any]:
     )
     ask.__signature__ = _signature(cls)  # type: ignore[attr-defined]
     return ask
+
+
+def alt_text(source: Any, model: str = "", **options: Any) -> str | list[str]:
+    """What a picture shows as alternative text: one line of at most 125 characters, in whole words.
+
+    Args:
+        source: as for `caption`; a list gives a list.
+        model: a card's id, a folder or hf:owner/name; empty for the default.
+        **options: of `caption`.
+    """
+    answer = one_liner("caption")(source, model=model, **options)
+    told = [one.alt_text if isinstance(one, Caption) else one for one in answer] if isinstance(answer, list) else answer
+    return told.alt_text if isinstance(told, Caption) else told
 
 
 def _named(name: str, cls: type, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:

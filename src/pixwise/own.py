@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
+from pixwise.own_captions import CAPTION_HEADS, caption_files, caption_options
 from pixwise.own_texts import text_files, text_options
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
@@ -38,6 +39,8 @@ _TASKS = {  # how the name of the architecture ends → task
     "ForObjectDetection": "detect",
     "ForImageClassification": "classify",
     "ForImageClassificationWithTeacher": "classify",
+    "BlipForConditionalGeneration": "caption",
+    "VisionEncoderDecoderModel": "caption",
 }
 _DETECT_HEADS = {  # model_type → head of tasks/detect.py
     "conditional_detr": "detr_sigmoid",
@@ -133,6 +136,7 @@ def card_from_configs(
     id: str,
     onnx: str = "",
     tokenizer: Config | None = None,
+    generation: Config | None = None,
 ) -> Card:
     """Derive a card from the configs of a model in Hugging Face form.
 
@@ -144,6 +148,7 @@ def card_from_configs(
         id: what the card is called, and how messages call the model.
         onnx: which of `files` is the model; empty chooses.
         tokenizer: `tokenizer_config.json`; None when there is none.
+        generation: `generation_config.json`, of models that write.
 
     Returns:
         A card whose files have neither sizes nor hashes.
@@ -152,7 +157,7 @@ def card_from_configs(
         CardError: the message says which key or file is missing or odd, or that the model answers another task.
     """
     try:
-        return _card_from_configs(config, preprocessor, tokenizer or {}, files, task, id, onnx)
+        return _card_from_configs(config, preprocessor, tokenizer or {}, generation or {}, files, task, id, onnx)
     except CardError as error:
         if str(error).startswith(f"{id}: "):
             raise
@@ -165,7 +170,14 @@ def card_from_configs(
 
 
 def _card_from_configs(
-    config: Config, preprocessor: Config | None, tokenizer: Config, files: Sequence[str], task: str, id: str, onnx: str
+    config: Config,
+    preprocessor: Config | None,
+    tokenizer: Config,
+    generation: Config,
+    files: Sequence[str],
+    task: str,
+    id: str,
+    onnx: str,
 ) -> Card:
     architecture = _architecture(config, id)
     if config.get("model_type") == "florence2":
@@ -176,18 +188,23 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    names = names_from_config(config, id) if task != "find" else ()  # its labels are the user's
-    onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
+    names = names_from_config(config, id) if task not in ("find", "caption") else ()  # find: its labels are the user's
+    if task == "caption":
+        mine, options = caption_files(files, id, onnx), caption_options(config, generation, id)
+    else:
+        onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
+        mine = (*_card_files(onnx, files), *_words(config, task, onnx, files, id))
+        options = _options(config, tokenizer, task, id)
     return Card(
         id=id,
         task=task,
         title=f"{architecture} of {id}",
         head=_head(config, task, architecture, id),
-        precision=_precision(onnx),
+        precision=_precision(mine[0].path),
         recipe=recipe_from_config(preprocessor, config, id),
         names=names,
-        files=(*_card_files(onnx, files), *_words(config, task, onnx, files, id)),
-        options=_options(config, tokenizer, task, id),
+        files=mine,
+        options=options,
     )
 
 
@@ -227,7 +244,8 @@ def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[s
         tokens = (config.get("text_config") or {}).get("max_position_embeddings")
         tokens = config.get("max_text_len") if config["model_type"] == "grounding-dino" else tokens
         return {"tokens": tokens} if tokens else {}
-    return {"pairs": _PAIRS[config["model_type"]]} if config.get("model_type") in _PAIRS else {}
+    kind = str(config.get("model_type"))
+    return {"pairs": _PAIRS[kind]} if kind in _PAIRS else {}
 
 
 def _words(config: Config, task: str, onnx: str, files: Sequence[str], where: str) -> tuple[CardFile, ...]:
@@ -263,18 +281,12 @@ def choose_onnx(files: Sequence[str], where: str, stems: Sequence[str] = ("model
 
 
 def _card_of_configs(folder: Path, task: str, onnx: str) -> Card:
-    config = _read_json(folder / "config.json")
-    preprocessor, tokenizer = folder / "preprocessor_config.json", folder / "tokenizer_config.json"
     found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file())
-    card = card_from_configs(
-        config,
-        _read_json(preprocessor) if preprocessor.exists() else None,
-        found,
-        task=task,
-        id=folder.resolve().name,
-        onnx=onnx,
-        tokenizer=_read_json(tokenizer) if tokenizer.exists() else None,
-    )
+    names = ("preprocessor_config.json", "tokenizer_config.json", "generation_config.json")
+    preprocessor, tokenizer, generation = (_read_json(folder / name) if name in found else None for name in names)
+    told = {"tokenizer": tokenizer, "generation": generation}
+    config, id = _read_json(folder / "config.json"), folder.resolve().name
+    card = card_from_configs(config, preprocessor, found, task=task, id=id, onnx=onnx, **told)
     return replace(card, folder=str(folder))
 
 
@@ -325,8 +337,8 @@ def _head(config: Config, task: str, architecture: str, where: str) -> str:
     if task == "embed":
         return _EMBED_HEADS[str(config["model_type"])]
     kind = str(config.get("model_type", ""))
-    if task == "find":
-        return _FIND_HEADS[kind]
+    if task in ("find", "caption"):
+        return {"find": _FIND_HEADS, "caption": CAPTION_HEADS}[task][kind]
     if kind not in _DETECT_HEADS:
         raise CardError(
             f"{where}: model_type of a detector must be one of {', '.join(_DETECT_HEADS)}, got {kind!r} "

@@ -312,6 +312,8 @@ _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Mapping[str, Any]": ("a table", lambda entry: isinstance(entry, Mapping)),
     "share": ("a number from 0 to 1", lambda entry: _is_number(entry) and 0 <= entry <= 1),
     "count": ("a whole number above 0", lambda entry: _is_number(entry, int) and entry > 0),
+    "id": ("a whole number from 0 up", lambda entry: _is_id(entry)),
+    "ids": ("whole numbers from 0 up, one or a list", lambda entry: all(map(_is_id, _listed(entry)))),
 }
 
 
@@ -327,6 +329,14 @@ def _is_number(entry: Any, kind: type = float) -> bool:
     return isinstance(entry, (int, float) if kind is float else kind) and not isinstance(entry, bool)
 
 
+def _listed(entry: Any) -> list[Any]:
+    return list(entry) if isinstance(entry, list | tuple) else [entry]
+
+
+def _is_id(entry: Any) -> bool:
+    return _is_number(entry, int) and entry >= 0
+
+
 def _is_list(entry: Any, kind: type, length: int) -> bool:
     return isinstance(entry, list) and len(entry) == length and all(_is_number(each, kind) for each in entry)
 
@@ -336,7 +346,7 @@ def check_card_options(card: Card, known: Mapping[str, str]) -> None:
 
     Args:
         card: the card.
-        known: option → its form: `str`, `bool`, `share` (0 to 1), `count` (above 0).
+        known: option → its form: `str`, `bool`, `float`, `share` (0 to 1), `count` (above 0), `id` (from 0 up), `ids`.
 
     Raises:
         CardError: an option is misspelt, or of another form.

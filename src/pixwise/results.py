@@ -10,6 +10,7 @@
     LabelScores  own labels     labels, scores, cosines            .label()
     Quality      a picture      sharpness, exposure, contrast, noise, hashes; dominant colours
     Embedding    a picture      its vector: near one another where pictures are alike
+    Caption      a picture      text, score, tokens, stop                .alt_text
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
 nothing is optional. `len(result)`, `result[i]` and iteration give rows; `result.select(...)` keeps some; `to_dict()` is
@@ -33,12 +34,14 @@ import numpy.typing as npt
 from pixwise.boxes import area
 from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
+from pixwise.text import short_line
 
 if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo", "LabelScores",
+    "RESULTS", "Caption", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
+    "LabelScores",
     "ModelInfo", "Quality", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id",
     "value", "values",
 ]  # fmt: skip
@@ -252,6 +255,28 @@ class Embedding(Result):
         object.__setattr__(self, "dimension", len(self.vector))
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Caption(Result):
+    """What the picture shows, in words.
+
+    The score is the geometric mean of the probabilities that the model itself gave the tokens that it chose, before
+    penalties and temperature: long sentences compare with short ones. It says how usual the words are after one
+    another, not whether they are true.
+    """
+
+    values_key: ClassVar[str] = "caption"
+
+    text: str = value(str, "one line, with the prompt that it was begun with")
+    score: float = value(float, "mean probability of the tokens (geometric), 0 to 1")
+    tokens: int = value(int, "how many the model added to the prompt, the one that ended the sentence included")
+    stop: str = value(str, "why it ended: end, the model ended the sentence; length, it was cut at max_tokens")
+
+    @property
+    def alt_text(self) -> str:
+        """The text as alternative text of a picture: one line of at most 125 characters, in whole words."""
+        return short_line(self.text, whole=self.stop != "length")
+
+
 RESULTS: tuple[type[Result], ...] = (
     Detections,
     Faces,
@@ -263,6 +288,7 @@ RESULTS: tuple[type[Result], ...] = (
     LabelScores,
     Quality,
     Embedding,
+    Caption,
 )
 
 

@@ -330,7 +330,7 @@ class FakeSession:
 
     Args:
         answer: {name: (B, ...)} arrays, of which the first rows are given, repeated as needed; or a function of feeds.
-        inputs: what `inputs()` tells; of other parts it tells nothing.
+        inputs: what `inputs()` tells, of other parts nothing; or a table: part → its inputs.
         files: part → path.
         parts: other parts: name → answer, as above.
     """
@@ -341,15 +341,18 @@ class FakeSession:
     def __init__(
         self,
         answer: Answer,
-        inputs: tuple[Tensor, ...] = (),
+        inputs: tuple[Tensor, ...] | Mapping[str, tuple[Tensor, ...]] = (),
         *,
         files: Mapping[str, Path] | None = None,
         parts: Mapping[str, Answer] | None = None,
     ):
-        self.answer, self._inputs, self.files, self.parts = answer, inputs, dict(files or {}), dict(parts or {})
+        self.answer, self.files, self.parts = answer, dict(files or {}), dict(parts or {})
+        self._inputs = inputs
         self.fed: list[dict[str, np.ndarray]] = []
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:
+        if isinstance(self._inputs, Mapping):
+            return self._inputs.get(part, ())
         return () if part in self.parts else self._inputs
 
     def run(self, feeds: Arrays, part: str = "model") -> dict[str, np.ndarray]:

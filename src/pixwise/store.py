@@ -67,7 +67,7 @@ __all__ = [
 ]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CONFIGS = ("config.json", "preprocessor_config.json", "tokenizer_config.json")
+_CONFIGS = ("config.json", "preprocessor_config.json", "tokenizer_config.json", "generation_config.json")
 
 
 def is_offline(offline: bool | None = None) -> bool:
@@ -215,6 +215,7 @@ def card_of_repo(address: str, task: str, *, offline: bool | None = None, force:
         task=task,
         id=address,
         tokenizer=read.get("tokenizer_config.json"),
+        generation=read.get("generation_config.json"),
     )
     return replace(
         found,

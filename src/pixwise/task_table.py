@@ -68,6 +68,7 @@ TASKS: dict[str, TaskEntry] = {
         analysed=False,
         parts=("model", "tokenizer"),
     ),
+    "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)

@@ -6,19 +6,72 @@ A quad is four corners (4, 2), clockwise from the top left of the text as it is 
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 
 import numpy as np
 
 from pixwise.points import quad_size
 
+_OPENING = re.compile(r"(?:there (?:is|are) )?(?:an? |the )?(?:photo(?:graph)?|picture|image)s? of +", re.IGNORECASE)
+_HANGING = frozenset({
+    "a", "an", "and", "are", "as", "at", "behind", "beside", "but", "by", "for", "from", "has", "have", "her", "his",
+    "in", "into", "is", "its", "near", "next", "of", "on", "onto", "or", "over", "that", "the", "their", "them", "to",
+    "under", "very", "was", "were", "which", "while", "who", "with",
+})  # fmt: skip
+
 __all__ = [
+    "clean_line",
     "even_spans",
     "lay_down",
     "prefer_large",
     "reading_order",
+    "short_line",
     "split_line",
     "text_of_bytes",
 ]
+
+
+def clean_line(text: str) -> str:
+    """One line of whole characters (NFC): blanks are single ones, control and replacement characters are gone."""
+    kept = (sign for sign in unicodedata.normalize("NFC", text) if sign.isspace() or not _is_noise(sign))
+    return " ".join("".join(kept).split())
+
+
+def _is_noise(sign: str) -> bool:
+    return sign == "\ufffd" or unicodedata.category(sign) in ("Cc", "Cs", "Co")
+
+
+def short_line(text: str, most: int = 125, *, whole: bool = True) -> str:
+    """A sentence as alternative text: without "a picture of", first letter upper case, cut between words.
+
+    Args:
+        text: a sentence.
+        most: characters; what is longer loses its last sentences, else its last part after a comma, else its last
+            words, and words that lead to nothing ("with a").
+        whole: the sentence is complete; else it ends like one that was cut.
+    """
+    line = clean_line(text)
+    line = _OPENING.sub("", line, count=1) if _OPENING.match(line) else line
+    if len(line) > most or not whole:
+        line = _cut(line, most)
+    capital = line[:1].upper()
+    return capital + line[1:] if len(capital) == 1 else line  # that of ß is two letters
+
+
+def _cut(line: str, most: int) -> str:
+    """The longest beginning of at most `most` characters that can stand alone: sentences, else a part."""
+    room = line[: most + 1]
+    for stop, worth in ((r"[.!?](?= )|[.!?]$", 3), (r"[,;:](?= )", 2)):
+        ends = [match for match in re.finditer(stop, room) if match.end() <= most]
+        if ends and ends[-1].end() * worth >= min(most, len(line)):
+            return line[: ends[-1].end()].rstrip(",;:")
+    words = (room if len(line) <= most else room.rpartition(" ")[0]).split()
+    if not words:
+        return line[:most]  # one word without end
+    while len(words) > 1 and words[-1].lower().strip(",;:-–") in (*_HANGING, ""):
+        words.pop()
+    return " ".join(words).rstrip(",;:-– ")
 
 
 def text_of_bytes(payload: bytes) -> str:

@@ -25,6 +25,8 @@ def fake_session(card: Card, *, nothing: bool = False):
     """A built-in's own session, or a fake one whose answer depends on each row of pixels (or says "nothing there")."""
     if card.runtime == "builtin":
         return load_builtin(card, threads=1)
+    if card.head in SPEAKING:
+        return speaking_session(card)
     layout = (-1, 3, -1, -1) if card.recipe.layout == "CHW" else (-1, -1, -1, 3)
     inputs = [Tensor(card.input_name or "image", layout, card.recipe.dtype)]
     if card.head == "detr_softmax":  # as DETR's own export does
@@ -64,6 +66,40 @@ def _text(card: Card):
 
 
 PARTS = {"text": _text}  # parts besides the one that takes pixels → what they answer
+
+
+SPEAKING = {"blip", "vision_encoder_decoder"}  # heads of `speaking_session`
+LETTERS = range(72, 98)  # a to z, of `tokenizer_file`
+
+
+def speaking_session(card: Card) -> FakeSession:
+    """Encoder and decoder: what is said next depends on the row of pixels and on all tokens so far."""
+    start, end = card.options["start_id"], card.options["end_id"]
+    inputs = {
+        "encoder": (Tensor("pixel_values", (-1, 3, -1, -1), "float"),),
+        "decoder": (
+            Tensor("input_ids", (-1, -1), "int64"),
+            Tensor("encoder_hidden_states", (-1, 1, 1), "float"),
+            Tensor("past_key_values.0.key", (-1, 1, -1, 1), "float"),
+        ),
+    }
+
+    def encoder(feeds):
+        seen = [zlib.crc32(np.ascontiguousarray(row).tobytes()) % 2**20 for row in feeds["pixel_values"]]
+        return {"last_hidden_state": np.float32(seen).reshape(-1, 1, 1)}
+
+    def decoder(feeds):
+        fresh = feeds["input_ids"][:, None, :, None].astype(np.float32)
+        told = np.concatenate([feeds["past_key_values.0.key"], fresh], axis=2)  # (R, 1, L, 1)
+        logits = np.full((len(told), 1, max(start, end, 200) + 1), -30, np.float32)
+        for row, seen, tokens in zip(logits, feeds["encoder_hidden_states"], told, strict=True):
+            random = np.random.default_rng(zlib.crc32(seen.tobytes() + tokens.tobytes()))
+            row[0, [end, *LETTERS]] = random.normal(0, 2, 1 + len(LETTERS))
+        return {"logits": logits, "present.0.key": told}
+
+    return FakeSession(
+        {}, inputs, files={"tokenizer": tokenizer_file()}, parts={"encoder": encoder, "decoder": decoder}
+    )
 
 
 def _random(pixels: np.ndarray) -> np.random.Generator:

@@ -66,3 +66,32 @@ def test_it_is_read_once_and_again_when_it_was_replaced(path):
     assert load_tokenizer(path) is first
     os.utime(path, ns=(1, 1))
     assert load_tokenizer(path) is not first
+
+
+def test_pieces_are_whole_words_and_together_the_text(path):
+    tokenizer = load_tokenizer(path)
+    assert list(tokenizer.pieces([0, 3, 4, 3, 5, 1])) == ["a", " dog", " a", " cat"]
+
+
+def test_pieces_wait_for_tokens_that_change_a_word(tmp_path):
+    words = {"?": 0, "don": 1, "'": 2, "t": 3, "walk": 4, "##s": 5, ".": 6}
+    made = tokenizers.Tokenizer(models.WordPiece(words, unk_token="?"))
+    made.decoder = tokenizers.decoders.WordPiece()
+    made.save(str(tmp_path / "tokenizer.json"))
+    pieces = list(load_tokenizer(tmp_path / "tokenizer.json").pieces([1, 2, 3, 4, 5, 6]))
+    assert pieces[-1] == " walks."
+    assert "".join(pieces) == load_tokenizer(tmp_path / "tokenizer.json").decode([1, 2, 3, 4, 5, 6])
+
+
+def test_bytes_that_are_no_character_yet_are_waited_for(tmp_path):
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = tokenizers.Tokenizer(models.BPE({letter: n for n, letter in enumerate(letters)}, []))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), tokenizers.decoders.ByteLevel()
+    made.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
+    pieces = list(tokenizer.pieces(tokenizer.encode(["ä 🐕 b"])[0][0]))
+    assert pieces == ["ä", " 🐕", " b"]
+
+
+def test_no_tokens_are_no_pieces(path):
+    assert list(load_tokenizer(path).pieces([])) == []

@@ -19,6 +19,7 @@ from pixwise.draw.palette import PALETTE, colour_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import (
+    Caption,
     Classes,
     Codes,
     Detections,
@@ -47,7 +48,8 @@ def draw(picture: Any, *results: Any) -> Image.Image:
         *results: the answers; labels of all of them make room for one another.
 
     Returns:
-        Pillow RGB image of the picture's size; an empty answer leaves the picture as it is.
+        Pillow RGB image of the picture's size, with a strip below it for what is said of the whole picture; an empty
+        answer leaves the picture as it is.
 
     Raises:
         OptionError: nothing is registered for this type of result.
@@ -157,3 +159,8 @@ def _(result: Quality, canvas: Canvas) -> None:
 def _(result: Embedding, canvas: Canvas) -> None:
     if result.dimension:
         canvas.legend([LegendRow(text) for text in (result.model.id, f"{result.dimension} numbers") if text])
+
+
+@draw_into.register
+def _(result: Caption, canvas: Canvas) -> None:
+    canvas.sentence(result.text)

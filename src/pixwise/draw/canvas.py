@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 from pixwise.draw.fonts import font_for
 from pixwise.draw.palette import BLACK, WHITE, Colour, on
 from pixwise.draw.placing import Box, Place, detail_of, place_label, place_legend
+from pixwise.draw.strip import below
 
 __all__ = ["Canvas", "LegendRow"]
 
@@ -115,6 +116,7 @@ class Canvas:
         self._labels: list[_Label] = []
         self._captions: list[tuple[_Label, float]] = []  # with the heights of their lines
         self._legend: list[LegendRow] = []
+        self._sentences: list[str] = []
         self._read: list[Box] = []  # where texts and codes lie, which nothing should cover
         self._shapes: list[Box] = []
 
@@ -218,8 +220,12 @@ class Canvas:
         """Lines on the plate at the border; all legends of a picture share it."""
         self._legend += rows
 
+    def sentence(self, text: str) -> None:
+        """What is said about the whole picture, on a strip below it."""
+        self._sentences.append(text)
+
     def finish(self) -> Image.Image:
-        """Place and draw what was kept; the image comes back."""
+        """Place and draw what was kept; the image comes back, higher where there are sentences."""
         taken: list[Box] = []
         px = self._label_px()
         plates = [plate for label in self._labels if (plate := self._placed_label(label, px, taken))]
@@ -230,7 +236,7 @@ class Canvas:
         for plate in reversed(plates):  # the first on top
             self._draw_plate(plate)
         self._labels, self._captions, self._legend = [], [], []
-        return self.image
+        return below(self.image, self._sentences, self.letter_px)
 
     def _label_px(self) -> int:
         """Size of the letters: smaller where there are so many labels that they would cover the picture."""

@@ -6,7 +6,7 @@ texts ─▶ encode ─▶ (N, L) ids and mask, cut and filled up as the referen
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixwise.errors import ModelFileError, OptionError, SetupError
+from pixwise.text import clean_line
 
 __all__ = ["Tokenizer", "check_texts", "load_tokenizer"]
 
@@ -95,6 +96,23 @@ class Tokenizer:
     def decode(self, ids: Iterable[int], *, special: bool = False) -> str:
         """The text of some tokens; with `special`, also of those that mark begin, end and the like."""
         return self._made.decode([int(each) for each in ids], skip_special_tokens=not special)
+
+    def pieces(self, ids: Iterable[int]) -> Iterator[str]:
+        """Text as its tokens come, word by word; together the pieces are the whole, as `clean_line` writes it.
+
+        A word is held back until the next one begins: its later tokens may still change it.
+        """
+        came: list[int] = []
+        told, text = "", ""
+        for number in ids:
+            came.append(int(number))
+            text = clean_line(self.decode(came))
+            ready = text[: text.rfind(" ")] if " " in text else ""
+            if len(ready) > len(told) and ready.startswith(told):
+                yield ready[len(told) :]
+                told = ready
+        if text[len(told) :]:
+            yield text[len(told) :]
 
     def id_of(self, token: str) -> int:
         """The number of one token.
