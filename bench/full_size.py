@@ -22,6 +22,10 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from pixwise.export.detectors import fixed_size_parts
+from pixwise.export.parts import Given
+from pixwise.export.towers import classifier_parts
+from pixwise.export.tracing import write_onnx
 from pixwise.samples import photo_like
 
 IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
@@ -209,18 +213,6 @@ def build_checkpoint(name: str, root: Path) -> Path:
     return folder
 
 
-class Outputs(nn.Module):
-    """Pixels in, a plain tuple out: what the exporter wants."""
-
-    def __init__(self, model: nn.Module, names: list[str]):
-        super().__init__()
-        self.model, self.names = model, names
-
-    def forward(self, pixel_values: torch.Tensor) -> tuple:
-        out = self.model(pixel_values)
-        return tuple(getattr(out, name) for name in self.names)
-
-
 def build(name: str, root: Path) -> Path:
     """Write one model below `root` unless it is there; returns its folder."""
     folder = root / name
@@ -236,26 +228,13 @@ def build(name: str, root: Path) -> Path:
     return folder
 
 
+@torch.no_grad()
 def export(model: nn.Module, path: Path, size_hw: tuple[int, int]) -> None:
-    """Export with a dynamic batch."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = ["logits", "pred_boxes"] if "ObjectDetection" in type(model).__name__ else ["logits"]
+    """Export with a dynamic batch, as `pixwise export` does."""
     pixels = torch.randn(2, 3, *size_hw)
-    dynamo = names == ["logits"]  # dynamo fixes the batch of RT-DETR and breaks on D-FINE (torch 2.13)
-    options = (
-        {"dynamo": True, "opset_version": 20, "dynamic_shapes": ({0: torch.export.Dim("batch", min=1, max=64)},)}
-        if dynamo
-        else {"dynamo": False, "opset_version": 17, "dynamic_axes": {n: {0: "batch"} for n in ["pixel_values", *names]}}
-    )
-    torch.onnx.export(
-        Outputs(model, names).eval(),
-        (pixels,),
-        str(path),
-        input_names=["pixel_values"],
-        output_names=names,
-        external_data=False,
-        **options,
-    )
+    parts_of = fixed_size_parts if "ObjectDetection" in type(model).__name__ else classifier_parts
+    [part] = parts_of(Given(model, pixels, pixels))
+    write_onnx(part, path)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,11 @@ queries and classes, and a fault shows.
 
 from __future__ import annotations
 
-import builtins
 import functools
 import importlib
 import io
 import json
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +20,10 @@ import torch
 import transformers
 from PIL import Image
 
+from pixwise.export.detectors import detr_parts, fixed_size_parts
+from pixwise.export.parts import Given
+from pixwise.export.towers import Asked, classifier_parts
+from pixwise.export.tracing import quiet, write_onnx
 from pixwise.samples import photo_like
 
 torch.set_num_threads(1)
@@ -176,65 +177,20 @@ def _take_statistics(model: torch.nn.Module, side: int) -> None:
         handle.remove()
 
 
-class _Wrapped(torch.nn.Module):
-    """Only the outputs that the hub's exports have."""
-
-    def __init__(self, model: torch.nn.Module, names: list[str]):
-        super().__init__()
-        self.model, self.names = model, names
-
-    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        answer = self.model(pixel_values)
-        return tuple(answer[name] for name in self.names)
-
-
-class _WrappedWithMask(_Wrapped):
-    def forward(self, pixel_values: torch.Tensor, pixel_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        answer = self.model(pixel_values, pixel_mask)
-        return tuple(answer[name] for name in self.names)
-
-
-@contextmanager
-def _batch_from_shape() -> Iterator[None]:
-    """RT-DETR and D-FINE ask `len(tensor)` for the batch, which tracing writes down as a number: ask the shape."""
-
-    def length(thing: object) -> object:
-        return thing.shape[0] if isinstance(thing, torch.Tensor) else builtins.len(thing)
-
-    modules = [
-        importlib.import_module(f"transformers.models.{name}.modeling_{name}")
-        for name in ("rt_detr", "rt_detr_v2", "d_fine")
-    ]
-    for module in modules:
-        module.len = length
-    try:
-        yield
-    finally:
-        for module in modules:
-            del module.len
-
-
+@torch.no_grad()
 def export(name: str, model: torch.nn.Module, path: Path) -> None:
     """Write ONNX with a batch that may vary; DETR's height and width vary as well."""
-    side, detector = _SIDES.get(name, SIDE), hasattr(model.config, "num_queries")
-    outputs = ["logits", "pred_boxes"] if detector else ["logits"]
-    axes = {"pixel_values": {0: "n"}, **{output: {0: "n"} for output in outputs}}
-    args: tuple[torch.Tensor, ...] = (torch.rand(2, 3, side, side),)
-    wrapped = _Wrapped(model, outputs).eval()
-    if name == "detr":
-        wrapped = _WrappedWithMask(model, outputs).eval()
-        args = (*args, torch.ones(2, side, side, dtype=torch.int64))
-        axes |= {"pixel_values": {0: "n", 2: "h", 3: "w"}, "pixel_mask": {0: "n", 1: "h", 2: "w"}}
-    inputs = [key for key in axes if key.startswith("pixel")]
-    with warnings.catch_warnings(), _batch_from_shape():
-        warnings.simplefilter("ignore")  # the tracer warns of every branch; the result is compared with torch below
-        if name == "rf_detr":  # its antialiased position embedding is known to the newer exporter only
-            batch = {0: torch.export.Dim.DYNAMIC}
-            torch.onnx.export(wrapped, args, path, dynamo=True, opset_version=18, external_data=False, verbose=False,
-                              output_names=outputs, dynamic_shapes={"pixel_values": batch})  # fmt: skip
-        else:
-            torch.onnx.export(wrapped, args, str(path), dynamo=False, opset_version=17, dynamic_axes=axes,
-                              input_names=inputs, output_names=outputs)  # fmt: skip
+    pixels = torch.rand(2, 3, *[_SIDES.get(name, SIDE)] * 2)
+    if name == "rf_detr":  # its antialiased position embedding is known to the newer exporter only
+        wrapped = Asked(model, lambda asked: {key: model(asked)[key] for key in ("logits", "pred_boxes")}).eval()
+        with quiet():
+            torch.onnx.export(wrapped, (pixels,), path, dynamo=True, opset_version=18, external_data=False,
+                              verbose=False, input_names=["pixel_values"], output_names=["logits", "pred_boxes"],
+                              dynamic_shapes={"asked": {0: torch.export.Dim.DYNAMIC}})  # fmt: skip
+        return
+    parts_of = fixed_size_parts if hasattr(model.config, "num_queries") else classifier_parts
+    [part] = (detr_parts if name == "detr" else parts_of)(Given(model, pixels, pixels))
+    write_onnx(part, path)
 
 
 def save(name: str, model: torch.nn.Module, preprocessor: dict, folder: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +14,10 @@ from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPi
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+from pixwise.export.parts import Part, Trial
+from pixwise.export.towers import Asked
+from pixwise.export.tracing import write_onnx
 
 SIDE = 112
 _LAYERS = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
@@ -113,15 +116,6 @@ def make(name: str) -> torch.nn.Module:
     return model
 
 
-class _Wrapped(torch.nn.Module):
-    def __init__(self, model: torch.nn.Module, tower: Tower):
-        super().__init__()
-        self.model, self.tower = model, tower
-
-    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(self.tower.outputs(self.model, pixel_values).values())
-
-
 def save(name: str, model: torch.nn.Module, folder: Path) -> Path:
     """A folder in Hugging Face form; the batch may vary."""
     tower, onnx = TOWERS[name], folder / "onnx"
@@ -130,13 +124,9 @@ def save(name: str, model: torch.nn.Module, folder: Path) -> Path:
     model.config.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(tower.processor.to_dict()))
     pixels = torch.rand(2, 3, SIDE, SIDE)
-    names = list(tower.outputs(model, pixels))
-    axes = {key: {0: "n"} for key in ("pixel_values", *names)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer warns of every branch; the result is compared with torch
-        torch.onnx.export(_Wrapped(model, tower).eval(), (pixels,), str(onnx / tower.file), dynamo=False,
-                          opset_version=17, dynamic_axes=axes, input_names=["pixel_values"],
-                          output_names=names)  # fmt: skip
+    wrapped = Asked(model, lambda asked: tower.outputs(model, asked))
+    trial = Trial({"pixel_values": pixels}, tower.outputs(model, pixels))
+    write_onnx(Part("model", tower.file, wrapped, (trial,)), onnx / tower.file)
     if tower.file != "model.onnx":  # the joint export beside it, which must not be taken
         (onnx / "model.onnx").write_bytes(b"another")
         (onnx / "text_model.onnx").write_bytes(b"another")

@@ -19,8 +19,18 @@ from pixwise.export.captioners import causal_mask
 from pixwise.export.parts import Given, Part, Trial
 from pixwise.language.tokens import load_tokenizer
 
-__all__ = ["classifier_parts", "clip_options", "clip_parts", "clip_vision_parts", "siglip_options", "siglip_parts"]
-__all__ += ["dinov2_parts", "pooled_parts", "vit_parts"]
+__all__ = [
+    "Asked",
+    "classifier_parts",
+    "clip_options",
+    "clip_parts",
+    "clip_vision_parts",
+    "dinov2_parts",
+    "pooled_parts",
+    "siglip_options",
+    "siglip_parts",
+    "vit_parts",
+]
 
 Answer = Callable[[Tensor], Mapping[str, Tensor]]
 
