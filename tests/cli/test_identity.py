@@ -163,3 +163,24 @@ def test_a_picture_that_cannot_be_read_does_not_end_the_grouping(cli, photos, mo
     (photos / "bad.jpg").write_text("no picture")
     code, out, err = cli("gallery", "group", "david.jpg", "bad.jpg", *models)
     assert (code, len(out.splitlines()), err.count("\n")) == (1, 2, 1)
+
+
+@pytest.mark.assets
+def test_a_csv_of_pairs_is_measured(cli, photos, models):
+    rows = ["david.jpg,dark.jpg,1", "david.jpg,two.jpg,0", "dark.jpg,two.jpg,0", "david.jpg,wall.jpg,0"]
+    (photos / "pairs.csv").write_text("\n".join(["a,b,same", *rows]))
+    code, out, err = cli("eval", "verification", "pairs.csv", "--json", *models)
+    told = json.loads(out)
+    assert (code, err) == (1, "pixwise: wall.jpg: must show a face, got none\n")
+    assert (told["pairs_same"], told["pairs_different"], told["pairs_left_out"], told["eer"]) == (1, 2, 1, 0)
+    assert 0.5 < told["best_threshold"]["accuracy"] < 1
+    table = [" ".join(line.split()) for line in cli("eval", "verification", "pairs.csv", *models).out.splitlines()]
+    assert table[0] == "pairs 1 of one person, 2 of two, 1 left out"
+    assert table[-1].startswith("at FAR 0.1 100.0% recognised, threshold 0.")
+
+
+@pytest.mark.assets
+def test_pairs_of_one_kind_are_refused(cli, photos, models):
+    (photos / "pairs.csv").write_text("a,b,same\ndavid.jpg,dark.jpg,1\n")
+    code, _, err = cli("eval", "verification", "pairs.csv", *models)
+    assert (code, "pairs must be of one person and of two people, got 1 and 0" in err) == (2, True)

@@ -26,6 +26,7 @@ VERBS = {
     "export": ("pixwise.cli.export", "Make a model folder of a transformers checkpoint (needs torch)."),
     "verify": ("pixwise.cli.verify", "Tell whether two faces are of one person."),
     "gallery": ("pixwise.cli.gallery", "Keep the people whom identify names, and group unknown faces."),
+    "eval": ("pixwise.cli.evaluate", "Measure how good answers are, by your own truth."),
     "models": ("pixwise.cli.models", "List, fetch, check and move model files."),
     "doctor": ("pixwise.cli.doctor", "Check this machine: packages, providers, cache, limits."),
     "bench": ("pixwise.cli.bench", "Measure speed on this machine."),
