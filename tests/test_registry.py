@@ -27,7 +27,7 @@ def test_a_table_becomes_a_card():
     [
         ({"id": ""}, "card must have 'id' as a string, got ''"),
         ({"headd": "x"}, "card keys must be known, got 'headd'; did you mean 'head'"),
-        ({"runtime": "torch"}, "runtime must be 'onnx' or 'builtin', got 'torch'"),
+        ({"runtime": "torch"}, "runtime must be one of 'onnx', 'builtin', 'learned', got 'torch'; leave"),
         ({"revision": "main"}, "revision must be 40 hex digits, got 'main'"),
         ({"input": {"sise_hw": [1, 1]}}, "input: keys must be known, got 'sise_hw'; did you mean 'size_hw'"),
         ({"input": {"resize": "squash", "size_hw": [1, 1]}}, "input.resize must be one of"),

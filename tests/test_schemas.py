@@ -28,7 +28,12 @@ def filled(cls, count=2):
         else np.ones((count, *(1 if n == "D" else n for n in spec.metadata["shape"])), spec.metadata["dtype"])
         for spec in columns(cls)
     }
-    made |= {spec.name: spec.metadata["dtype"](1) for spec in values(cls)}
+    made |= {
+        spec.name: np.ones(shape)
+        if (shape := spec.metadata["shape"]) and cls is not Embedding
+        else spec.metadata["dtype"](1)
+        for spec in values(cls)
+    }
     if cls is Embedding:
         made = {"vector": [0.6, 0.8]}
     return cls(image=IMAGE, model=ModelInfo("m", "r", "fp32", "MIT"), timings_ms={"model": 1.5}, **made)

@@ -3,6 +3,7 @@
     PixwiseError
     ├── OptionError        ValueError         an option is misspelt, out of range, or of the wrong type
     ├── ShapeError         ValueError         an array has the wrong shape, type, or holds NaN
+    ├── DataError          ValueError         training data lacks what is needed, or is damaged
     ├── SourceError        OSError            the source cannot be read: missing, forbidden, a refused address
     ├── PictureError       ValueError         the bytes are not a picture, or a broken one
     │   └── LimitError                        … or one above the limits
@@ -26,6 +27,7 @@ from typing import Any
 
 __all__ = [
     "CardError",
+    "DataError",
     "FetchError",
     "LicenceError",
     "LimitError",
@@ -57,8 +59,12 @@ class ShapeError(PixwiseError, ValueError):
     """An array has the wrong shape or type, or holds values that are not finite."""
 
 
+class DataError(PixwiseError, ValueError):
+    """Training data lacks what is needed, or is damaged."""
+
+
 class SourceError(PixwiseError, OSError):
-    """The source of a picture cannot be read."""
+    """The source of a picture, or of training data, cannot be read."""
 
 
 class PictureError(PixwiseError, ValueError):

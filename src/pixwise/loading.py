@@ -51,6 +51,8 @@ def check_precision(precision: str) -> None:
 def _made_int8(card: Card) -> Card:
     if card.runtime == "builtin":
         raise OptionError(f"precision int8 needs a model with files, got the built-in {card.id!r}; leave it out")
+    if card.runtime == "learned":
+        raise OptionError(f"precision of {card.id!r} is that of the embedder it was learnt on, got int8; leave it out")
     if card.precision != "fp32":
         raise OptionError(
             f"precision int8 is made of a model with fp32 weights, got {card.id!r} with {card.precision}; "
@@ -108,6 +110,12 @@ def load_model(
         from pixwise.builtin import load_builtin
 
         return load_builtin(card, threads=threads)
+    if card.runtime == "learned":
+        from pixwise.learned import embedder_of, with_head
+
+        load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
+        embedder = embedder_of(card, offline)
+        return with_head(card, load_files(card)["head"], embedder, load_model(embedder, **load))
     if card.made and device == "cuda":
         raise SetupError(f"precision {card.made} runs on the CPU, got device cuda; leave one of the two out")
     found = files() if files else load_files(card, offline=offline, accept_licence=accept_licence)

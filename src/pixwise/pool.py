@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pixwise.errors import OptionError
+from pixwise.learned import embedder_of, with_head
 from pixwise.loading import as_loaded, dressing, load_card, load_files, load_model
 from pixwise.registry import Card
 from pixwise.session import JoinedSession, Session, check_machine
@@ -112,11 +113,18 @@ class Pool:
                 if key in self._sessions:
                     self._sessions.move_to_end(key)
                     return self._sessions[key]
-            session = load_model(card, device=device, threads=threads, **load)
+            session = self._loaded(card, device=device, threads=threads, **load)
             with self._lock:
                 self._sessions[key] = session
                 self._drop_oldest()
             return session
+
+    def _loaded(self, card: Card, **load: Any) -> Session:
+        """A session that is not here yet; a head of one's own shares the session of its embedder."""
+        if card.runtime != "learned":
+            return load_model(card, **load)
+        embedder = embedder_of(card, load["offline"])
+        return with_head(card, load_files(card)["head"], embedder, self.session(embedder, **load))
 
     def _drop_oldest(self) -> None:
         while len(self._sessions) > 1 and sum(session.bytes for session in self._sessions.values()) > self.budget:

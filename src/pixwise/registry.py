@@ -20,6 +20,7 @@ from pixwise.recipe import Recipe
 from pixwise.task_table import TASKS, WHOLE_HEADS, cards_of
 
 __all__ = [
+    "RUNTIME_OPTIONS",
     "Card",
     "CardFile",
     "card",
@@ -31,6 +32,13 @@ __all__ = [
     "names",
     "tasks",
 ]
+
+
+RUNTIME_OPTIONS: Mapping[str, Mapping[str, str]] = {  # runtime → what a card may say in `options` for it → its form
+    "onnx": {},
+    "builtin": {"engine": "str"},
+    "learned": {"embedder": "str", "embedder_revision": "str", "embedder_precision": "str"},
+}
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ class Card:
         id: how people call it: `dfine-s`.
         task: which task it answers.
         title: one line for lists.
-        runtime: `onnx`, or `builtin` for what needs no download.
+        runtime: `onnx`, `builtin` for what needs no download, or `learned` for a head of one's own over an embedder.
         head: which decoder of the task reads its output.
         licence: SPDX identifier of the weights.
         commercial: commercial use is allowed; when not, the licence must be accepted by name.
@@ -82,7 +90,7 @@ class Card:
     id: str
     task: str
     title: str = ""
-    runtime: Literal["onnx", "builtin"] = "onnx"
+    runtime: Literal["onnx", "builtin", "learned"] = "onnx"
     head: str = ""
     licence: str = ""
     commercial: bool = True
@@ -250,10 +258,9 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
         raise CardError(f"{label}: task must be known, got {table['task']!r}; {nearest(table['task'], TASKS)}")
     _check_types(Card, {key: entry for key, entry in table.items() if key not in ("input", "files")}, label)
     values = {key: entry for key, entry in table.items() if key not in ("input", "vocabulary", "files", "names")}
-    if values.get("runtime", "onnx") not in ("onnx", "builtin"):
-        raise CardError(
-            f"{label}: runtime must be 'onnx' or 'builtin', got {values['runtime']!r}; leave it out for onnx"
-        )
+    if values.get("runtime", "onnx") not in RUNTIME_OPTIONS:
+        known = ", ".join(map(repr, RUNTIME_OPTIONS))
+        raise CardError(f"{label}: runtime must be one of {known}, got {values['runtime']!r}; leave it out for 'onnx'")
     if values.get("revision") and not re.fullmatch(r"[0-9a-f]{40}", values["revision"]):
         raise CardError(
             f"{label}: revision must be 40 hex digits, got {values['revision']!r}; leave it out when unknown"

@@ -11,6 +11,7 @@
     Quality      a picture      sharpness, exposure, contrast, noise, hashes; dominant colours
     Embedding    a picture      its vector: near one another where pictures are alike
     Caption      a picture      text, score, tokens, stop                .alt_text
+    Membership   a picture      whether it is in a collection, and how sure that is
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
 nothing is optional. `len(result)`, `result[i]` and iteration give rows; `result.select(...)` keeps some; `to_dict()` is
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESULTS", "Caption", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
-    "LabelScores",
+    "LabelScores", "Membership",
     "ModelInfo", "Quality", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id",
     "value", "values",
 ]  # fmt: skip
@@ -277,6 +278,19 @@ class Caption(Result):
         return short_line(self.text, whole=self.stop != "length")
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Membership(Result):
+    """Whether a picture is in a collection, by a classifier that its owner trained."""
+
+    values_key: ClassVar[str] = "membership"
+
+    is_in_collection: bool = value(bool, "the probability is at least 0.5")
+    probability: float = value(float, "that it is in the collection, 0 to 1")
+    collection: str = value(str, "id of the collection")
+    version: str = value(str, "which of its trained versions answered")
+    box: Floats = value(np.float32, "xyxy, pixels: the part that was looked at", shape=(4,))
+
+
 RESULTS: tuple[type[Result], ...] = (
     Detections,
     Faces,
@@ -289,6 +303,7 @@ RESULTS: tuple[type[Result], ...] = (
     Quality,
     Embedding,
     Caption,
+    Membership,
 )
 
 

@@ -18,9 +18,15 @@ from typing import IO, Any
 
 from pixwise.errors import LimitError, OptionError, SourceError
 
-__all__ = ["Limits", "limit_names", "read"]
+__all__ = ["PICTURE_SUFFIXES", "Limits", "limit_names", "read"]
 
 _CHUNK = 2**20
+PICTURE_SUFFIXES = frozenset(  # of files in a folder, those that are taken for pictures
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif"),
+        *(".bmp", ".dib", ".tif", ".tiff", ".heic", ".heif"),
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from pixwise.errors import CardError, OptionError, ShapeError, check_range, near
 from pixwise.loading import as_loaded, load_card, load_model
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
-from pixwise.registry import Card, check_card_options
+from pixwise.registry import RUNTIME_OPTIONS, Card, check_card_options
 from pixwise.results import ImageInfo, ModelInfo, Result
 from pixwise.session import Session, check_machine
 from pixwise.task_table import cards_of, task_class
@@ -79,7 +79,7 @@ class Task:
             raise CardError(
                 f"card {self.card.id!r}: head must be one of {known}, got {self.card.head!r}; mend the card"
             )
-        check_card_options(self.card, self.card_options | ({"engine": "str"} if self.card.runtime == "builtin" else {}))
+        check_card_options(self.card, {**self.card_options, **RUNTIME_OPTIONS[self.card.runtime]})
         for spec in fields(self):
             given = getattr(self, spec.name)
             if type(spec.default) is int and isinstance(given, float):

@@ -20,6 +20,7 @@ from pixwise.results import (
     Embedding,
     Faces,
     LabelScores,
+    Membership,
     ModelInfo,
     Quality,
     TextLines,
@@ -54,6 +55,7 @@ def samples(width, height):
         TextLines(texts=["Total 12.50"], scores=[0.9], quads=[quad], boxes=[box]),
         Codes(kinds=["QR_CODE"], texts=["https://example.org"], quads=[quad], boxes=[box]),
         Embedding(model=ModelInfo("clip-b32"), vector=[0.6, 0.8]),
+        Membership(is_in_collection=True, probability=0.93, collection="dogs", version="1", box=face),
         Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
         LabelScores(
             decided="other",

@@ -29,9 +29,9 @@ TASKS_MAY = {
 HOMES = {  # package → the only places that may import it; folders end in /
     "onnxruntime": {"session.py", "quantize.py"},
     "huggingface_hub": {"hub.py", "intake.py"},
-    "http": {"urls.py", "hub.py"},
+    "http": {"urls.py", "hub.py", "collections/service.py"},
     "urllib.request": {"urls.py", "hub.py"},
-    "socket": {"urls.py", "hub.py"},
+    "socket": {"urls.py", "hub.py", "collections/service.py"},
     "rapidocr": {"engine_text.py"},
     "tokenizers": {"language/tokens.py"},
     "click": {"cli/"},

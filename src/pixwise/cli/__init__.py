@@ -27,6 +27,8 @@ VERBS = {
     "verify": ("pixwise.cli.verify", "Tell whether two faces are of one person."),
     "gallery": ("pixwise.cli.gallery", "Keep the people whom identify names, and group unknown faces."),
     "eval": ("pixwise.cli.evaluate", "Measure how good answers are, by your own truth."),
+    "collections": ("pixwise.cli.collections", "Train yes/no classifiers of your own, and ask them."),
+    "learn-head": ("pixwise.cli.learn_head", "Learn a classifier from a folder of pictures per class."),
     "models": ("pixwise.cli.models", "List, fetch, check and move model files."),
     "doctor": ("pixwise.cli.doctor", "Check this machine: packages, providers, cache, limits."),
     "bench": ("pixwise.cli.bench", "Measure speed on this machine."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -23,10 +24,11 @@ from pixwise.cli.progress import Arrivals, waiting
 from pixwise.cli.run import Answered, answered, limits_of, write_all
 from pixwise.loading import as_loaded, load_card, load_model
 from pixwise.quantize import has_int8
+from pixwise.results import Result
 from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["command_of", "helper_options", "load"]
+__all__ = ["command_of", "helper_options", "load", "run_with"]
 
 
 def command_of(name: str) -> click.Command:
@@ -70,6 +72,20 @@ def _models(task: str) -> list[tuple[str, str]]:
 
 def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) -> int:
     """Answer the inputs with one task; returns the exit code."""
+    return run_with(lambda given: load(cls, given), cls.result_type, arguments, options)
+
+
+def run_with(
+    load: Callable[[dict[str, Any]], Any], kind: type[Result], arguments: tuple[str, ...], options: dict[str, Any]
+) -> int:
+    """Answer the inputs with whatever streams answers as a task does; returns the exit code.
+
+    Args:
+        load: gives it from the options that are left.
+        kind: of answer.
+        arguments: the inputs.
+        options: those of `output_options` and `limit_options`, and those of `load`.
+    """
     from pixwise.cli.screen import Screen, Text
     from pixwise.cli.table import answer_of, heading, said_of
 
@@ -86,8 +102,8 @@ def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) ->
     if all(given.error for given in inputs):
         items = (Answered(given, given.error) for given in inputs)
     else:
-        items = answered(load(cls, options), inputs, keep=bool(plan.drawn))
-    return write_all(items, plan, len(inputs), one=is_one(arguments), render=render, kind=cls.result_type)
+        items = answered(load(options), inputs, keep=bool(plan.drawn))
+    return write_all(items, plan, len(inputs), one=is_one(arguments), render=render, kind=kind)
 
 
 def load(cls: type[Task], options: dict[str, Any]) -> Task:

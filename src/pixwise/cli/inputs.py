@@ -16,27 +16,10 @@ from urllib.parse import urlsplit
 import click
 
 from pixwise.errors import PixwiseError, SourceError
+from pixwise.sources import PICTURE_SUFFIXES
 
-__all__ = ["PICTURE_SUFFIXES", "Input", "expand", "is_one"]
+__all__ = ["Input", "expand", "is_one"]
 
-PICTURE_SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".avif",
-        ".gif",
-        ".bmp",
-        ".dib",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-    )
-)
 DRAWN = ".pixwise"  # photo.pixwise.png is ours; folders and globs pass it over
 
 

@@ -27,6 +27,7 @@ from pixwise.results import (
     Faces,
     Identities,
     LabelScores,
+    Membership,
     Quality,
     Result,
     TextLines,
@@ -164,3 +165,16 @@ def _(result: Embedding, canvas: Canvas) -> None:
 @draw_into.register
 def _(result: Caption, canvas: Canvas) -> None:
     canvas.sentence(result.text)
+
+
+@draw_into.register
+def _(result: Membership, canvas: Canvas) -> None:
+    if not result.collection:
+        return
+    text = f"{'in' if result.is_in_collection else 'not in'} {result.collection} {result.probability:.2f}"
+    x1, y1, x2, y2 = result.box
+    if (x1, y1, x2, y2) == (0, 0, result.image.width, result.image.height) or x1 == x2:
+        canvas.legend([LegendRow(text, colour_of(result.collection))])
+    else:
+        canvas.box(result.box, colour_of(result.collection))
+        canvas.label(text, result.box, colour_of(result.collection))
