@@ -310,6 +310,11 @@ def test_a_florence_is_asked_what_our_own_card_of_the_task_asks(task):
     assert (card.licence, card.repo, card.verified) == ("", "", False)
 
 
+def test_a_florence_holds_as_many_tokens_as_its_config_says():
+    config = {**FLORENCE, "text_config": {"max_position_embeddings": 256}}
+    assert derive(config=config, files=(*PARTS, "tokenizer.json"), task="ocr").options["context"] == 256
+
+
 def test_other_precisions_of_a_florence_are_taken_together():
     files = [*(path.replace(".onnx", "_int8.onnx") for path in PARTS), PARTS[0], "tokenizer.json"]
     card = derive_florence("ocr", files, onnx="onnx/vision_encoder_int8.onnx")

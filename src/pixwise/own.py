@@ -181,7 +181,7 @@ def _card_from_configs(
 ) -> Card:
     architecture = _architecture(config, id)
     if config.get("model_type") == "florence2":
-        return _florence_card(preprocessor, files, task, id, onnx)
+        return _florence_card(config, preprocessor, files, task, id, onnx)
     task = _task_of(config, architecture, task, id)
     if "max_num_patches" in (preprocessor or {}):
         raise CardError(
@@ -208,7 +208,9 @@ def _card_from_configs(
     )
 
 
-def _florence_card(preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str) -> Card:
+def _florence_card(
+    config: Config, preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str
+) -> Card:
     """One model for many tasks: what it is asked stands in our own card of the task."""
     usual = [card for card in cards(task) if card.head == "florence"]
     if not usual:
@@ -223,9 +225,11 @@ def _florence_card(preprocessor: Config | None, files: Sequence[str], task: str,
     lacking = [path for path in parts.values() if path not in files]
     if lacking:
         raise CardError(f"{id}: a Florence-2 must have {', '.join(parts.values())}, got no {lacking[0]}; {_EXPORT}")
+    context = (config.get("text_config") or {}).get("max_position_embeddings")
     return replace(
         usual[0],
         id=id,
+        options={**usual[0].options, **({"context": context} if context else {})},
         title=f"Florence-2 of {id}",
         licence="",
         **dict.fromkeys(("paper", "source", "repo", "revision"), ""),

@@ -56,7 +56,7 @@ class Case:
     def generate(self, data: bytes, asked: str, beams: int, **more):
         inputs = self.processor(text=asked, images=Image.open(io.BytesIO(data)), return_tensors="pt")
         return self.model.generate(
-            **inputs, num_beams=beams, max_new_tokens=MOST, early_stopping=beams > 1, do_sample=False, **more
+            **inputs, num_beams=beams, early_stopping=beams > 1, do_sample=False, **{"max_new_tokens": MOST, **more}
         )
 
     def text(self, data: bytes, asked: str, beams: int) -> str:
@@ -198,6 +198,16 @@ def test_several_questions_about_one_picture_equal_one_by_one(case):
         session.run({"pixel_values": pixels, "question": questions[i : i + 1]})["text"][0] for i in range(len(ASKED))
     ]
     assert together.tolist() == alone
+
+
+def test_an_answer_is_as_long_as_the_model_can_hold(case):
+    texts, detector, pictures = [], Detector.load(case.folder, threads=1), [PICTURES[0], tiny.jpeg(200, 300, seed=4)]
+    for data in pictures:
+        ids = case.generate(data, "<OD>", 3, max_new_tokens=256)
+        texts.append((len(ids[0]), inner(case.processor.batch_decode(ids, skip_special_tokens=False)[0])))
+    ours = [str(detector.session.run({"pixel_values": case.pixels(data)})["text"][0]) for data in pictures]
+    assert ours == [text for _, text in texts]
+    assert max(length for length, _ in texts) == 257
 
 
 def test_tasks_share_the_parts_of_one_model(case):

@@ -30,9 +30,9 @@ from pixwise.session import Session, Tensor
 __all__ = ["FLORENCE_OPTIONS", "FlorenceSession"]
 
 Arrays = Mapping[str, np.ndarray]
-FLORENCE_OPTIONS: Mapping[str, str] = {"question": "str", "beams": "count", "max_tokens": "count"}
+FLORENCE_OPTIONS: Mapping[str, str] = {"question": "str", "beams": "count", "max_tokens": "count", "context": "count"}
 _PARTS = ("encoder", "embed_tokens", "text_encoder", "decoder", "tokenizer")
-_LONGEST = 1024  # tokens of picture and question together
+_LONGEST = 1024  # tokens that it can hold, of picture and question together, and of what it writes
 _LOG = logging.getLogger("pixwise")
 
 
@@ -41,8 +41,8 @@ class FlorenceSession:
 
     Args:
         session: has the parts `encoder`, `embed_tokens`, `text_encoder`, `decoder`, and the file `tokenizer`.
-        options: of the card: `question`, for feeds without one; `beams` and `max_tokens` of what it writes, 3 and 1024
-            unless told, as its own examples do.
+        options: of the card: `question`, for feeds without one; `context`, the tokens that it can hold, 1024 unless
+            told; `beams` and `max_tokens` of what it writes, 3 and 1024 unless told, as its own examples do.
     """
 
     def __init__(self, session: Session, options: Mapping[str, Any]):
@@ -102,7 +102,7 @@ class FlorenceSession:
 
     def _encoded(self, features: np.ndarray, question: str) -> np.ndarray:
         """(R, P + L, D) of pictures (R, P, D) and one question of L tokens."""
-        ids = self._question_ids(question, _LONGEST - features.shape[1])
+        ids = self._question_ids(question, self._options.get("context", _LONGEST) - features.shape[1])
         vectors = self._session.run({"input_ids": ids}, "embed_tokens")["inputs_embeds"]  # (1, L, D)
         joined = np.concatenate([features, vectors.repeat(len(features), axis=0)], axis=1)
         feeds = {"inputs_embeds": joined, "attention_mask": np.ones(joined.shape[:2], np.int64)}
@@ -125,7 +125,7 @@ class FlorenceSession:
 
     @property
     def _most(self) -> int:
-        return self._options.get("max_tokens", 1024)
+        return min(self._options.get("max_tokens", _LONGEST), self._options.get("context", _LONGEST))
 
     def _told(self, written: list[Sentence]) -> dict[str, np.ndarray]:
         """Sentences as arrays."""
