@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from pixwise import registry
 from pixwise.errors import CardError, ModelFileError, UnknownModelError
 from pixwise.own import card_from_configs, card_of_path, choose_onnx, looks_like_path
 from pixwise.tasks.classify import Classifier
@@ -293,37 +292,3 @@ def test_of_towers_exported_together_the_one_for_pictures_is_taken():
 def test_encoders_that_cannot_answer_are_refused(given, words):
     with pytest.raises(CardError, match=words):
         derive_encoder(**given)
-
-
-FLORENCE = {"architectures": ["Florence2ForConditionalGeneration"], "model_type": "florence2"}
-PARTS = [f"onnx/{name}.onnx" for name in ("vision_encoder", "embed_tokens", "encoder_model", "decoder_model_merged")]
-
-
-def derive_florence(task, files=(*PARTS, "tokenizer.json"), onnx=""):
-    return derive(config=FLORENCE, files=files, task=task, onnx=onnx)
-
-
-@pytest.mark.parametrize("task", ["detect", "ocr", "find"])
-def test_a_florence_is_asked_what_our_own_card_of_the_task_asks(task):
-    card, ours = derive_florence(task), registry.card(f"florence2-base-{task}")
-    assert (card.head, card.options, sorted(card.parts)) == (ours.head, ours.options, sorted(ours.parts))
-    assert (card.licence, card.repo, card.verified) == ("", "", False)
-
-
-def test_a_florence_holds_as_many_tokens_as_its_config_says():
-    config = {**FLORENCE, "text_config": {"max_position_embeddings": 256}}
-    assert derive(config=config, files=(*PARTS, "tokenizer.json"), task="ocr").options["context"] == 256
-
-
-def test_other_precisions_of_a_florence_are_taken_together():
-    files = [*(path.replace(".onnx", "_int8.onnx") for path in PARTS), PARTS[0], "tokenizer.json"]
-    card = derive_florence("ocr", files, onnx="onnx/vision_encoder_int8.onnx")
-    assert card.precision == "int8"
-    assert all("int8" in file.path for file in card.files if file.part != "tokenizer")
-
-
-def test_a_florence_that_lacks_a_file_or_a_task_is_told():
-    with pytest.raises(CardError, match=r"must have .* got no onnx/decoder_model_merged\.onnx; export it"):
-        derive_florence("ocr", [*PARTS[:3], "tokenizer.json"])
-    with pytest.raises(CardError, match="must answer 'faces', got a Florence-2, which answers detect, find, ocr"):
-        derive_florence("faces")

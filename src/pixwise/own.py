@@ -19,6 +19,7 @@ from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
 from pixwise.own_captions import CAPTION_HEADS, caption_files, caption_options
+from pixwise.own_florence import florence_card
 from pixwise.own_texts import text_files, text_options
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
@@ -77,12 +78,6 @@ _PAIRS = {
     "dab-detr": 100,
     "deformable_detr": 100,
 }  # the rest take as many as there are queries
-_FLORENCE = {  # part → the file of the hub's exports
-    "encoder": "vision_encoder",
-    "embed_tokens": "embed_tokens",
-    "text_encoder": "encoder_model",
-    "decoder": "decoder_model_merged",
-}
 _PRECISIONS = {"fp16": "fp16", "int8": "int8", "uint8": "int8", "quantized": "int8", "q4": "int4", "bnb4": "int4"}
 _MOST_LABELS = 1_000_000  # one wild number would otherwise take gigabytes for the gaps before it
 _EXPORT = "export it, for instance: optimum-cli export onnx --model NAME FOLDER"
@@ -181,7 +176,8 @@ def _card_from_configs(
 ) -> Card:
     architecture = _architecture(config, id)
     if config.get("model_type") == "florence2":
-        return _florence_card(config, preprocessor, files, task, id, onnx)
+        found = florence_card(config, recipe_from_config(preprocessor, {}, id), files, task=task, id=id, onnx=onnx)
+        return replace(found, precision=_precision(next(file.path for file in found.files if file.part == "decoder")))
     task = _task_of(config, architecture, task, id)
     if "max_num_patches" in (preprocessor or {}):
         raise CardError(
@@ -205,38 +201,6 @@ def _card_from_configs(
         names=names,
         files=mine,
         options=options,
-    )
-
-
-def _florence_card(
-    config: Config, preprocessor: Config | None, files: Sequence[str], task: str, id: str, onnx: str
-) -> Card:
-    """One model for many tasks: what it is asked stands in our own card of the task."""
-    usual = [card for card in cards(task) if card.head == "florence"]
-    if not usual:
-        answers = ", ".join(dict.fromkeys(card.task for card in cards() if card.head == "florence"))
-        raise CardError(f"{id}: model must answer {task!r}, got a Florence-2, which answers {answers}; choose another")
-    stem = PurePosixPath(onnx).stem
-    ending = next((stem.removeprefix(each) for each in _FLORENCE.values() if stem.startswith(each)), "")
-    parts = {"tokenizer": "tokenizer.json"}
-    for part, name in _FLORENCE.items():
-        places = [f"{folder}{name}{ending}.onnx" for folder in ("onnx/", "")]
-        parts[part] = next((place for place in places if place in files), places[0])
-    lacking = [path for path in parts.values() if path not in files]
-    if lacking:
-        raise CardError(f"{id}: a Florence-2 must have {', '.join(parts.values())}, got no {lacking[0]}; {_EXPORT}")
-    context = (config.get("text_config") or {}).get("max_position_embeddings")
-    return replace(
-        usual[0],
-        id=id,
-        options={**usual[0].options, **({"context": context} if context else {})},
-        title=f"Florence-2 of {id}",
-        licence="",
-        **dict.fromkeys(("paper", "source", "repo", "revision"), ""),
-        default=False,
-        precision=_precision(parts["decoder"]),
-        recipe=recipe_from_config(preprocessor, {}, id),
-        files=tuple(file for part, path in parts.items() for file in _card_files(path, files, part)),
     )
 
 
@@ -377,10 +341,10 @@ def _precision(onnx: str) -> str:
     return next((name for ending, name in _PRECISIONS.items() if stem.endswith("_" + ending)), "fp32")
 
 
-def _card_files(onnx: str, files: Sequence[str], part: str = "model") -> tuple[CardFile, ...]:
+def _card_files(onnx: str, files: Sequence[str]) -> tuple[CardFile, ...]:
     """The model and the external data beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`."""
     beside = sorted(path for path in files if path != onnx and path.startswith((onnx + "_data", onnx + ".data")))
-    return (CardFile(onnx, part=part), *(CardFile(path) for path in beside))
+    return (CardFile(onnx, part="model"), *(CardFile(path) for path in beside))
 
 
 def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:

@@ -25,7 +25,7 @@ def fake_session(card: Card, *, nothing: bool = False):
     """A built-in's own session, or a fake one whose answer depends on each row of pixels (or says "nothing there")."""
     if card.runtime == "builtin":
         return load_builtin(card, threads=1)
-    if card.head in SPEAKING:
+    if card.head in SPEAKING and card.task == "caption":
         return speaking_session(card)
     layout = (-1, 3, -1, -1) if card.recipe.layout == "CHW" else (-1, -1, -1, 3)
     inputs = [Tensor(card.input_name or "image", layout, card.recipe.dtype)]
@@ -68,7 +68,7 @@ def _text(card: Card):
 PARTS = {"text": _text}  # parts besides the one that takes pixels → what they answer
 
 
-SPEAKING = {"blip", "vision_encoder_decoder"}  # heads of `speaking_session`
+SPEAKING = {"blip", "vision_encoder_decoder", "florence"}  # heads of `speaking_session`
 LETTERS = range(72, 98)  # a to z, of `tokenizer_file`
 
 

@@ -23,9 +23,11 @@ from pixwise.language.florence import FlorenceSession
 from pixwise.loading import load_card, load_model
 from pixwise.picture import Picture
 from pixwise.pool import Pool
+from pixwise.tasks.caption import Captioner
 from pixwise.tasks.detect import Detector
 from pixwise.tasks.find import Finder
 from pixwise.tasks.ocr import TextReader
+from pixwise.text import clean_line
 
 pytestmark = pytest.mark.oracle
 
@@ -132,6 +134,32 @@ def test_lines_are_those_of_the_reference(case, beams):
     assert found >= 3
 
 
+@each_beams
+def test_captions_are_those_of_the_reference(case, beams):
+    for data in PICTURES:
+        ours = Captioner.load(case.folder, threads=1, max_tokens=MOST, beams=beams)(data)
+        ids = case.generate(data, "<CAPTION>", beams)[0]
+        assert ours.text == clean_line(case.processor.tokenizer.decode(ids, skip_special_tokens=True))
+        assert (ours.tokens, ours.stop) == (len(ids) - 1, "end" if len(ids) <= MOST else "length")
+
+
+def test_a_prompt_begins_the_caption(case):
+    captioner = Captioner.load(case.folder, threads=1, max_tokens=MOST, prompt="the cat")
+    for data in PICTURES:
+        begin = case.processor.tokenizer("the cat", add_special_tokens=False)["input_ids"]
+        begin = torch.tensor([[2, 0, *begin]])
+        ids = case.generate(data, "<CAPTION>", 3, decoder_input_ids=begin)[0]
+        text = captioner(data).text
+        assert text == clean_line(case.processor.tokenizer.decode(ids, skip_special_tokens=True))
+        assert text.startswith("the cat")
+
+
+def test_a_caption_comes_word_by_word(case):
+    captioner = Captioner.load(case.folder, threads=1, max_tokens=MOST, beams=1)
+    for data in PICTURES:
+        assert clean_line("".join(captioner.tokens(data))) == captioner(data).text
+
+
 LABELS = ("a red dog", "a cat on the lawn", "Gemüse")
 
 
@@ -213,7 +241,9 @@ def test_an_answer_is_as_long_as_the_model_can_hold(case):
 def test_tasks_share_the_parts_of_one_model(case):
     pool = Pool()
     detector, reader = (pool.task(name, case.folder, threads=1) for name in ("detect", "ocr"))
+    captioner = pool.task("caption", case.folder, threads=1)
     assert all(detector.session.of(part) is reader.session.of(part) for part in ("encoder", "decoder", "text_encoder"))
+    assert captioner.session.of("decoder") is reader.session.of("decoder")
     assert len(pool) == 5
 
 

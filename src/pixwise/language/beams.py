@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pixwise.language.penalties import forced, log_softmax, penalised
-from pixwise.language.sentence import Decoding, Floats, Ints, Sentence, Steps
+from pixwise.language.sentence import Decoding, Floats, Ints, Sentence, Steps, stop_of
 
 __all__ = ["search"]
 
@@ -113,8 +113,7 @@ class _Row:
 
     def best(self) -> Sentence:
         score, tokens, log_probs = self._ended[0]
-        stop = "end" if tokens[-1] in self.settings.end_ids else "length"
-        return Sentence(tokens, log_probs, stop, float(score))
+        return Sentence(tokens, log_probs, stop_of(tokens, self.settings), float(score))
 
 
 def _highest(values: Floats, count: int) -> Ints:

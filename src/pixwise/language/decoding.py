@@ -17,7 +17,7 @@ import numpy as np
 from pixwise.errors import OptionError
 from pixwise.language.beams import search
 from pixwise.language.penalties import draw, forced, log_softmax, narrowed, penalised
-from pixwise.language.sentence import Decoding, Floats, Ints, Sentence, Steps
+from pixwise.language.sentence import Decoding, Floats, Ints, Sentence, Steps, stop_of
 
 __all__ = ["Decoding", "Sentence", "Steps", "Word", "decode", "stream"]
 
@@ -88,5 +88,5 @@ def _one_by_one(steps: Steps, prompt: Ints, settings: Decoding) -> Iterator[Word
 
 def _sentence(tokens: tuple[int, ...], log_probs: tuple[float, ...], settings: Decoding) -> Sentence:
     own = np.array(log_probs, np.float32)
-    stop = "end" if tokens[-1] in settings.end_ids else "length"
-    return Sentence(np.array(tokens, np.int64), own, stop, float(own.mean()))
+    told = np.array(tokens, np.int64)
+    return Sentence(told, own, stop_of(told, settings), float(own.mean()))

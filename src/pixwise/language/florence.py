@@ -30,7 +30,12 @@ from pixwise.session import Session, Tensor
 __all__ = ["FLORENCE_OPTIONS", "FlorenceSession"]
 
 Arrays = Mapping[str, np.ndarray]
-FLORENCE_OPTIONS: Mapping[str, str] = {"question": "str", "beams": "count", "max_tokens": "count", "context": "count"}
+FLORENCE_OPTIONS: Mapping[str, str] = {
+    "question": "str",
+    "beams": "count",
+    "max_tokens": "count",
+    "context": "count",
+}
 _PARTS = ("encoder", "embed_tokens", "text_encoder", "decoder", "tokenizer")
 _LONGEST = 1024  # tokens that it can hold, of picture and question together, and of what it writes
 _LOG = logging.getLogger("pixwise")
@@ -129,7 +134,7 @@ class FlorenceSession:
 
     def _told(self, written: list[Sentence]) -> dict[str, np.ndarray]:
         """Sentences as arrays."""
-        cut = sum(len(sentence.tokens) >= self._most for sentence in written)
+        cut = sum(sentence.stop == "length" for sentence in written)
         if cut:
             _LOG.warning(
                 "%d of %d answers were cut after %d tokens; what is whole of them counts", cut, len(written), self._most

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixwise.errors import OptionError, check_range
 
-__all__ = ["Decoding", "Sentence", "Steps"]
+__all__ = ["Decoding", "Sentence", "Steps", "stop_of"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -111,6 +111,12 @@ class Sentence:
     def score(self) -> float:
         """0 to 1: the geometric mean of the tokens' probabilities, so that long sentences compare with short ones."""
         return float(np.exp(self.log_probs.mean()))
+
+
+def stop_of(tokens: Ints, settings: Decoding) -> Literal["end", "length"]:
+    """Why a sentence of these tokens (T,) ended; an end that was forced at `max_tokens` is a cut."""
+    forced = settings.last_id >= 0 and len(tokens) >= settings.max_tokens
+    return "end" if tokens[-1] in settings.end_ids and not forced else "length"
 
 
 class Steps(Protocol):

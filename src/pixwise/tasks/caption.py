@@ -9,6 +9,7 @@ batch.
 Heads:
     blip                     BERT's words behind a start token of its own (BLIP)
     vision_encoder_decoder   GPT-2's words behind the token that also ends (ViT-GPT2 and its like)
+    florence                 BART's words, of what the card asks the model (Florence-2)
 """
 
 from __future__ import annotations
@@ -42,6 +43,12 @@ def start_then_prompt(tokenizer: Tokenizer, prompt: str, options: Mapping[str, A
     return np.concatenate([[[options["start_id"]]], words], axis=1).astype(np.int64)
 
 
+def start_then_begin_then_prompt(tokenizer: Tokenizer, prompt: str, options: Mapping[str, Any]) -> np.ndarray:
+    """(1, T) of a model that says a token for the begin itself, where there is a prompt to follow it."""
+    begun = start_then_prompt(tokenizer, prompt, options)
+    return np.insert(begun, 1, options["first_id"], axis=1) if prompt else begun
+
+
 @dataclass(frozen=True, kw_only=True)
 class Captioner(Task):
     """Say in a sentence what the picture shows.
@@ -62,7 +69,11 @@ class Captioner(Task):
     name: ClassVar[str] = "caption"
     result_type: ClassVar[type] = Caption
     part: ClassVar[str] = "encoder"
-    heads: ClassVar[Mapping[str, Any]] = {"blip": start_then_prompt, "vision_encoder_decoder": start_then_prompt}
+    heads: ClassVar[Mapping[str, Any]] = {
+        "blip": start_then_prompt,
+        "vision_encoder_decoder": start_then_prompt,
+        "florence": start_then_begin_then_prompt,
+    }
     card_options: ClassVar[Mapping[str, str]] = {
         "start_id": "id",
         "end_id": "ids",
@@ -78,6 +89,7 @@ class Captioner(Task):
         "suppressed_ids": "ids",
         "first_id": "id",
         "last_id": "id",
+        "question": "str",
     }
 
     prompt: str = ""
