@@ -120,3 +120,14 @@ def test_an_analysis_is_shown_in_one_line_and_in_notebooks_by_task(photo):
 
 def test_vectors_are_told_only_to_those_who_ask(photo):
     assert analyze(photo, ["embed"])["embed"].dimension == 356
+
+
+@pytest.mark.parametrize(
+    ("here", "said"),
+    [((), "sface yunet"), (("sface",), "yunet"), (("yunet",), "sface")],
+    ids=["none", "sface", "yunet"],
+)
+def test_a_task_whose_helpers_are_not_here_is_skipped_and_fetches_nothing(here, said):
+    card, message = choose_card("identify", is_ready=lambda card: card.id in here)
+    assert (card, message) == (None, f"needs pixwise models pull {said}")
+    assert choose_card("identify", is_ready=lambda card: True)[0].id == "sface"

@@ -20,7 +20,7 @@ from pixwise.pool import Pool, shared_pool
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, Result
 from pixwise.session import check_machine
-from pixwise.task_table import ANALYSED, TASKS
+from pixwise.task_table import ANALYSED, TASKS, task_class
 
 __all__ = ["Analysis", "Outcome", "analyze"]
 
@@ -166,13 +166,15 @@ def choose_card(
         is_ready: tells whether a card's files are on this machine.
 
     Returns:
-        The fetched default where its files are on disk, else the built-in, else None; and a line that names the
-        `models pull` command when a fetched model would answer better.
+        The fetched default where its files are on disk, and those of the tasks that it needs, else the built-in, else
+        None; and a line that names the `models pull` command when a fetched model would answer better.
     """
     fetched, builtin = registry.default_card(task, "onnx"), registry.default_card(task, "builtin")
-    if fetched is not None and (pull or is_ready(fetched)):
+    helpers = [registry.default_card(need) for need in task_class(task).needs] if fetched is not None else []
+    missing = [card.id for card in (fetched, *helpers) if card is not None and not (pull or is_ready(card))]
+    if fetched is not None and not missing:
         return fetched, ""
-    advice = f"pixwise models pull {fetched.id}" if fetched is not None else ""
+    advice = f"pixwise models pull {' '.join(missing)}" if missing else ""
     if fetched is not None and shelf.state(fetched) == "damaged":
         advice = f"{advice} (its file is damaged)"
     if builtin is not None:
