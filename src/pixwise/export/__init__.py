@@ -21,10 +21,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from pixwise.errors import ModelFileError, OptionError, SetupError, nearest
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from pixwise.export.checking import Difference
     from pixwise.export.checkpoint import Checkpoint
     from pixwise.export.parts import Family, Part
     from pixwise.picture import Source
+    from pixwise.recipe import Recipe
 
 __all__ = ["PRECISIONS", "Exported", "export"]
 
@@ -112,12 +115,15 @@ def _fill(
     say: Callable[[str], None],
 ) -> Exported:
     from pixwise.export.folder import CARD, card_text, file_facts
+    from pixwise.export.trials import picture_for
     from pixwise.processors import recipe_from_config
 
     preprocessor = checkpoint.copy_configs(folder, family.tokenizer)
     recipe = recipe_from_config(preprocessor, checkpoint.config, checkpoint.name)
-    parts, model = _parts(checkpoint, family, recipe, picture)
-    found = tuple(row for part in parts for row in _write(part, folder, precision, say))
+    image = picture_for(picture)
+    compared = _compare_recipe(checkpoint, recipe, image, say)
+    parts, model = _parts(checkpoint, family, recipe, image)
+    found = [row for part in parts for row in _write(part, folder, precision, say)]
     _judge(found, tolerance)
     licence = checkpoint.licence()
     say(f"licence: {licence or 'the checkpoint does not tell; find out before you use it'}")
@@ -125,17 +131,33 @@ def _fill(
     facts, files = _facts(out.name, checkpoint, family, precision, licence), file_facts(folder, names)
     (folder / CARD).write_text(card_text(facts, recipe, family.options(model, folder), files), "utf-8")
     total = sum(each["bytes"] for each in files)
-    return Exported(out, family.title, family.task, precision, licence, found, total)
+    return Exported(out, family.title, family.task, precision, licence, (*compared, *found), total)
 
 
-def _parts(checkpoint: Checkpoint, family: Family, recipe: Any, picture: Source | None) -> tuple[list[Part], Any]:
+def _compare_recipe(
+    checkpoint: Checkpoint, recipe: Recipe, image: Image, say: Callable[[str], None]
+) -> list[Difference]:
+    """Whether we prepare a picture as the checkpoint's own processor does."""
+    from pixwise.export.checking import compare_pixels
+    from pixwise.pixels import prepare
+
+    wanted = checkpoint.pixels(image)
+    if wanted is None:
+        say("pixels: not compared, transformers has no processor of this checkpoint that runs here")
+        return []
+    row = compare_pixels(wanted, prepare(image, (image.height, image.width), recipe)[0][None])
+    say(f"pixels differ by {row.share:.1e} of their largest number from its own processor's ({row.shapes})")
+    return [row]
+
+
+def _parts(checkpoint: Checkpoint, family: Family, recipe: Recipe, image: Image) -> tuple[list[Part], Any]:
     """The parts with their trials, and the model that they were made from."""
     import torch
 
     from pixwise.export.parts import Given
     from pixwise.export.trials import pictures_for
 
-    pixels, others = (torch.from_numpy(rows) for rows in pictures_for(recipe, picture))
+    pixels, others = (torch.from_numpy(rows) for rows in pictures_for(recipe, image))
     model = checkpoint.model(family)
     with torch.no_grad():
         return family.parts(Given(model, pixels, others)), model

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pixwise.errors import ModelFileError, ShapeError
+from pixwise.errors import CardError, ModelFileError, ShapeError
 from pixwise.export.parts import Part, Trial
 from pixwise.session import OnnxSession
 
-__all__ = ["Difference", "differences"]
+__all__ = ["Difference", "compare_pixels", "differences"]
 
+_PIXELS = 0.03  # torchvision rounds after each step where Pillow does not; another filter is farther away
 _QUERIES = 100  # of a detector's candidates, those that anybody reads
 
 
@@ -32,6 +33,23 @@ class Difference(NamedTuple):
     output: str
     shapes: str
     share: float
+
+
+def compare_pixels(wanted: np.ndarray, got: np.ndarray) -> Difference:
+    """How far prepared pixels are from those of the checkpoint's own processor.
+
+    Raises:
+        CardError: so far that another recipe must be meant.
+    """
+    share = _share(wanted, got) if wanted.shape == got.shape else float("inf")
+    shapes = "x".join(map(str, got.shape))
+    if not share <= _PIXELS:
+        raise CardError(
+            f"pixels must be those of the checkpoint's own processor within {_PIXELS:g}, got {share:.1e} "
+            f"({shapes} for {'x'.join(map(str, wanted.shape))}); its preprocessor_config.json is of a kind that is not "
+            "known: write a card.toml (docs/own-models.md)"
+        )
+    return Difference("recipe", "pixel_values", shapes, share)
 
 
 def differences(part: Part, path: Path) -> list[Difference]:

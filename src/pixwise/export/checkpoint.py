@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import transformers
+from PIL import Image
 from transformers.utils import cached_file
 
 from pixwise.errors import CardError, ModelFileError, ModelMissingError
@@ -69,6 +71,15 @@ class Checkpoint:
             _raise_exceptions_for_connection_errors=False,
         )
         return Path(found) if found else None
+
+    def pixels(self, image: Image.Image) -> np.ndarray | None:
+        """(1, 3, H, W) as its own image processor prepares a picture; None where transformers has none that runs."""
+        try:
+            with quiet():
+                made = transformers.AutoImageProcessor.from_pretrained(self.name, revision=self.revision or None)
+                return np.asarray(made(image, return_tensors="np")["pixel_values"])
+        except Exception:  # it may need torchvision, or a file that this checkpoint lacks
+            return None
 
     def model(self, family: Family) -> Any:
         """The model with its weights, in evaluation mode.

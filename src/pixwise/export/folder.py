@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pixwise.errors import OutputError
+from pixwise.errors import OutputError, PixwiseError
 from pixwise.recipe import Recipe
 
 __all__ = ["CARD", "card_text", "file_facts", "fresh_folder"]
@@ -37,10 +37,11 @@ def fresh_folder(out: Path, force: bool) -> Iterator[Path]:
     try:
         yield part
         _put(part, out)
+    except PixwiseError:
+        raise
     except OSError as error:
-        if isinstance(error, OutputError) or error.filename is None:
-            raise
-        raise OutputError(f"{out}: must be writable, got {error.strerror}; make room or choose another -o") from error
+        said = error.strerror or error
+        raise OutputError(f"{out}: must be writable, got {said}; make room or choose another -o") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

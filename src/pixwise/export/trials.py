@@ -10,21 +10,25 @@ from pixwise.pixels import prepare
 from pixwise.recipe import Recipe
 from pixwise.samples import photo_like
 
-__all__ = ["pictures_for"]
+__all__ = ["picture_for", "pictures_for"]
 
 
-def pictures_for(recipe: Recipe, picture: Source | None) -> tuple[np.ndarray, np.ndarray]:
+def picture_for(picture: Source | None) -> Image.Image:
+    """The picture that is looked at, decoded."""
+    return Picture.open(photo_like(480, 640) if picture is None else picture).image()
+
+
+def pictures_for(recipe: Recipe, image: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     """Pixels for the trials, as a recipe prepares them.
 
     Args:
         recipe: of the checkpoint.
-        picture: a real one; None draws it.
+        image: the picture.
 
     Returns:
         (2, 3, H, W) float32, the picture and its mirror image; (3, 3, h, w) of drawn upright pictures, so of another
         height and width where the recipe lets them vary.
     """
-    image = Picture.open(photo_like(480, 640) if picture is None else picture).image()
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     upright = [Image.fromarray(photo_like(640, 512, seed)) for seed in (1, 2, 3)]
     return _rows([image, mirrored], recipe), _rows(upright, recipe)
