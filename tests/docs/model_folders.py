@@ -31,9 +31,16 @@ def _florence(folder: Path) -> None:
     florences.save(florences.make(), folder)
 
 
+def _clip(folder: Path) -> None:
+    from oracle import texts
+
+    texts.save(texts.make("clip"), folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "face-detector": _face_detector,
     "face-recogniser": _face_recogniser,
+    "clip": _clip,
     "finder": _finder,
     "florence2": _florence,
 }

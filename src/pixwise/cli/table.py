@@ -19,7 +19,7 @@ _HIDDEN = frozenset(
     {"label_id", "quad", "landmarks", "rgb", "vector"}
 )  # said by another column, or only of use to programs
 _FEW = 4  # numbers of an array that are shown
-_RIGHT = frozenset({"score", "similarity", "share", "box"})
+_RIGHT = frozenset({"score", "cosine", "similarity", "share", "box"})
 
 
 def heading(image: ImageInfo) -> Text:

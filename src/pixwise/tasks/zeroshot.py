@@ -10,7 +10,6 @@ Heads, by how the model was trained:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,11 +118,17 @@ def _checked_labels(given: Any) -> tuple[str, ...]:
     labels = check_texts("labels", given)
     if not labels:
         raise OptionError(
-            "labels must be one text or more, got none; say what the picture might show: ['a dog', 'a cat']"
+            "labels must be one text or more, got none; say what the picture might show: ['a dog', 'a cat'] "
+            "(command line: --label 'a dog' --label 'a cat')"
         )
-    label, count = Counter(labels).most_common(1)[0]
-    if count > 1:
-        raise OptionError(f"labels must differ, got {label!r} {count} times; they would share its score, keep one")
+    seen: dict[str, str] = {}
+    for label in labels:
+        key = " ".join(label.casefold().split())  # the models read lower case and single blanks
+        if key in seen:
+            raise OptionError(
+                f"labels must differ, got {seen[key]!r} and {label!r}; they would share a score, keep one"
+            )
+        seen[key] = label
     return labels
 
 

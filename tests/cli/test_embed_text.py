@@ -1,0 +1,57 @@
+"""`pixwise embed-text`: forms, standard input, and what is told when it cannot be done."""
+
+import io
+import json
+import sys
+
+import pytest
+from language.test_embedding import folder  # noqa: F401  a tiny model
+
+
+@pytest.fixture
+def ask(cli, folder):  # noqa: F811
+    return lambda *args: cli("embed-text", "--model", folder, *args)
+
+
+def test_one_text_is_one_document(ask):
+    code, out, _ = ask("dog", "--json")
+    told = json.loads(out)
+    assert (code, told["schema"], told["image"]["source"]) == (0, "pixwise/embedding/1", "dog")
+    assert told["embedding"]["vector"] == pytest.approx([0.6, 0.8])
+
+
+def test_several_texts_are_a_list_or_lines(ask):
+    assert [each["image"]["source"] for each in json.loads(ask("dog", "cat", "--json").out)] == ["dog", "cat"]
+    assert [json.loads(line)["image"]["source"] for line in ask("dog", "cat", "--jsonl").out.splitlines()] == [
+        "dog",
+        "cat",
+    ]
+    assert ask("dog", "--csv").out == "source,dimension,vector\ndog,2,0.6 0.8\n"
+
+
+def test_people_get_a_table(ask):
+    assert "dog  embedding  by " in ask("dog").out
+
+
+def test_lines_of_standard_input_are_texts(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"dog\n\ncat\n")))
+    assert len(json.loads(ask("-", "--json").out)) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["-", "dog"], "texts must be words or '-', got both"),
+        ([""], "texts: text 1 must say something"),
+        (["dog", "--json", "--csv"], "form must be one, got --json and --csv"),
+    ],
+)
+def test_wrong_usage_is_one_line(ask, given, words):
+    code, out, err = ask(*given)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_standard_input_of_another_encoding_is_told(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Straße".encode("latin-1"))))
+    assert "standard input must be UTF-8, got" in ask("-").err
