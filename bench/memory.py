@@ -1,6 +1,6 @@
 """Memory of one process over a thousand pictures: flat after the first fifty, or something leaks.
 
-    python bench/memory.py [--pictures 1000] [--task detect] [--model FOLDER]
+    python bench/memory.py [--pictures 1000] [--task detect] [--model FOLDER] [--precision int8] [--labels a,b]
 
 Without a model the built-ins answer. Pictures are photo-like JPEGs of changing sizes.
 """
@@ -22,9 +22,13 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--task", default="quality")
     parser.add_argument("--model", default="")
+    parser.add_argument("--precision", default="")
+    parser.add_argument("--labels", default="", help="of zeroshot, with commas between")
     args = parser.parse_args()
+    options = {"labels": tuple(args.labels.split(","))} if args.labels else {}
     jpegs = [jpeg_like(height, width, seed) for seed, (height, width) in enumerate(SIZES)]
-    task, process, resident = task_class(args.task).load(args.model), psutil.Process(), []
+    task = task_class(args.task).load(args.model, precision=args.precision, **options)
+    process, resident = psutil.Process(), []
     for number, _ in enumerate(task.stream(jpegs[number % len(jpegs)] for number in range(args.pictures)), 1):
         resident.append(process.memory_info().rss / 2**20)
         if number in (1, 10, 50, 100) or number % 250 == 0:

@@ -25,6 +25,12 @@ def _face_recogniser(folder: Path) -> None:
     recogniser.save(folder)
 
 
+def _encoder(folder: Path) -> None:
+    from tiny_encoder import write_encoder
+
+    write_encoder(folder)
+
+
 def _florence(folder: Path) -> None:
     from oracle import florences
 
@@ -38,6 +44,7 @@ def _clip(folder: Path) -> None:
 
 
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
+    "encoder": _encoder,
     "face-detector": _face_detector,
     "face-recogniser": _face_recogniser,
     "clip": _clip,
