@@ -80,8 +80,8 @@ def test_what_the_towers_lack_is_in_the_card(cases):
 
 
 def test_begin_and_end_of_a_caption_are_in_the_card(cases):
-    assert card_of(cases("blip"))["options"] == {"start_id": 4, "end_id": 2, "pad_id": 0, "context": 24}
-    assert card_of(cases("vit_gpt2"))["options"] == {"start_id": 1, "end_id": 45, "pad_id": 0, "context": 24}
+    assert card_of(cases("blip"))["options"] == {"start_id": 4, "end_id": 2, "context": 24}
+    assert card_of(cases("vit_gpt2"))["options"] == {"start_id": 1, "end_id": 45, "context": 24}
 
 
 def test_what_is_done_is_told_line_by_line(cases):

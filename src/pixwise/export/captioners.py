@@ -9,6 +9,7 @@ The cache of a decoder has length 0 before the first token. Any decoder of `tran
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from pixwise.errors import CardError
 from pixwise.export.parts import Given, Part, Trial
+from pixwise.own_captions import caption_options
 
-__all__ = ["blip_options", "blip_parts", "encoder_decoder_options", "encoder_decoder_parts"]
+__all__ = ["blip_parts", "captioner_options", "encoder_decoder_parts"]
 
 _DECODERS = ("gpt2", "bert")  # of VisionEncoderDecoder; others count their positions in other ways
 _READ = 4  # tokens that a trial has read before
@@ -193,31 +195,8 @@ def _nothing(cache: EncoderDecoderCache) -> list[Tensor]:
     return [tensor[:, :, :0] for tensor in _flat(cache.self_attention_cache)]
 
 
-def blip_options(model: Any, folder: Path) -> Mapping[str, Any]:
-    """Which tokens begin and end a sentence, and how many the decoder can read."""
-    text = model.config.text_config
-    return {
-        "start_id": text.bos_token_id,
-        "end_id": text.sep_token_id,
-        "pad_id": text.pad_token_id,
-        "context": text.max_position_embeddings,
-    }
-
-
-def encoder_decoder_options(model: Any, folder: Path) -> Mapping[str, Any]:
-    """The same, where the ids stand in the joint config, else in the decoder's."""
-    whole, text, said = model.config, model.config.decoder, model.generation_config
-
-    def first(*names: str) -> int:
-        found = [getattr(holder, name, None) for name in names for holder in (said, whole, text)]
-        known = [each[0] if isinstance(each, list) else each for each in found if each is not None]
-        if not known:
-            raise CardError(f"config of a captioner must have {' or '.join(names)}, got neither; add it to config.json")
-        return known[0]
-
-    return {
-        "start_id": first("decoder_start_token_id", "bos_token_id"),
-        "end_id": first("eos_token_id"),
-        "pad_id": first("pad_token_id", "eos_token_id"),
-        "context": text.max_position_embeddings,
-    }
+def captioner_options(model: Any, folder: Path) -> Mapping[str, Any]:
+    """Tokens that begin and end a caption, how many fit, and the rules of `generation_config.json`."""
+    path = folder / "generation_config.json"
+    generation = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return caption_options(model.config.to_dict(), generation, model.name_or_path)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pixwise.errors import CardError, OptionError
-from pixwise.export.captioners import blip_options, blip_parts, encoder_decoder_options, encoder_decoder_parts
+from pixwise.export.captioners import blip_parts, captioner_options, encoder_decoder_parts
 from pixwise.export.detectors import detr_parts, fixed_size_parts
 from pixwise.export.parts import Family
 from pixwise.export.towers import (
@@ -89,7 +89,7 @@ FAMILIES: tuple[Family, ...] = (
         blip_parts,
         "blip",
         "Li et al. 2022, arXiv:2201.12086",
-        blip_options,
+        captioner_options,
         True,
     ),
     Family(
@@ -100,7 +100,7 @@ FAMILIES: tuple[Family, ...] = (
         encoder_decoder_parts,
         "vision_encoder_decoder",
         "Li et al. 2021, arXiv:2109.10282",
-        encoder_decoder_options,
+        captioner_options,
         True,
     ),
 )
