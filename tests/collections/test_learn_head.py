@@ -57,7 +57,8 @@ def test_its_scores_are_those_of_scikit_learn(learnt, looker):
     """1e-6: float64 up to the logits, which are float32 as of every model."""
     folder, head = learnt
     paths = [(folder / label / f"{i}.png", label) for label in sorted(TINTS) for i in range(12)]
-    vectors = np.stack([looker(path).vector for path, _ in paths]).astype(float) * np.sqrt(356)
+    vectors = np.stack([looker(path).vector for path, _ in paths]).astype(float)
+    vectors = (vectors - vectors.mean(axis=0)) * np.sqrt(356)
     model = sklearn.linear_model.LogisticRegression(max_iter=10_000).fit(vectors, [label for _, label in paths])
     found = px.Classifier.load(head.folder, min_score=0.0, top=0)(paths[5][0])
     scores = dict(zip(found.labels, found.scores, strict=True))
@@ -71,8 +72,9 @@ def test_softmax_of_any_number_of_classes_is_that_of_scikit_learn(classes):
     random = np.random.default_rng(0)
     vectors, labels = random.normal(size=(90, 6)) / 3, np.arange(90) % classes
     weights, bias = fit_softmax(vectors, labels)
-    model = sklearn.linear_model.LogisticRegression(max_iter=10_000).fit(vectors * np.sqrt(6), labels)
-    np.testing.assert_allclose(softmax(vectors @ weights + bias), model.predict_proba(vectors * np.sqrt(6)), atol=1e-6)
+    features = (vectors - vectors.mean(axis=0)) * np.sqrt(6)
+    model = sklearn.linear_model.LogisticRegression(max_iter=10_000).fit(features, labels)
+    np.testing.assert_allclose(softmax(vectors @ weights + bias), model.predict_proba(features), atol=1e-6)
 
 
 def test_the_same_seed_gives_the_same_head_and_measure(learnt, looker, tmp_path):
@@ -86,6 +88,7 @@ def test_the_same_seed_gives_the_same_head_and_measure(learnt, looker, tmp_path)
 def test_it_shares_the_session_of_its_embedder(learnt):
     pool = Pool()
     pool.task("classify", learnt[1].folder, threads=1)
+    assert len(pool) == 2  # the head, and the embedder, which the next one finds
     pool.task("embed", "look", threads=1)
     assert len(pool) == 2
 

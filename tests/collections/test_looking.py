@@ -7,8 +7,12 @@ from learning import hand_made
 from pixwise.collections import Focus, Looker, MembershipClassifier
 from pixwise.errors import CardError, DataError
 from pixwise.picture import Picture
+from pixwise.pixels import Recipe
+from pixwise.registry import Card
 from pixwise.results import Detections, Faces
 from pixwise.samples import photo_like
+from pixwise.session import FakeSession, Tensor
+from pixwise.task_table import task_class
 
 PICTURE = photo_like(60, 80)
 
@@ -69,6 +73,34 @@ def test_several_embeddings_stand_side_by_side(look):
     seen = Looker((look[0], look[0]), Focus.of("look+again"))(Picture.open(PICTURE))
     assert (seen.vector.shape, len(seen.spaces)) == ((712,), 2)
     assert (seen.model.id, seen.model.revision) == ("look+look", "")
+
+
+def fake(name, dimension, revision):
+    """An embedder whose vector is the mean colour, in as many numbers as told."""
+    card = Card(id=name, task="embed", head="image_embeds", revision=revision, recipe=Recipe(size_hw=(8, 8)))
+
+    def answer(feeds):
+        means = feeds["pixel_values"].mean(axis=(2, 3))  # (B, 3)
+        return {"image_embeds": np.tile(means, (1, dimension // 3))}
+
+    return task_class("embed")(
+        card=card, session=FakeSession(answer, (Tensor("pixel_values", (-1, 3, 8, 8), "float"),))
+    )
+
+
+def test_clip_and_dinov2_are_one_vector_of_two_spaces():
+    embedders = (fake("clip-b32", 6, "a" * 40), fake("dinov2-base", 9, "b" * 40))
+    seen = Looker(embedders, Focus.of("clip+dinov2"))(PICTURE)
+    assert [(space.model, space.revision[0], space.dimension) for space in seen.spaces] == [
+        ("clip-b32", "a", 6), ("dinov2-base", "b", 9),
+    ]  # fmt: skip
+    np.testing.assert_allclose([np.linalg.norm(seen.vector[:6]), np.linalg.norm(seen.vector[6:])], 1, rtol=1e-6)
+    assert seen.model.id == "clip-b32+dinov2-base"
+    kept = hand_made(weights=np.zeros(15), spaces=seen.spaces)
+    assert MembershipClassifier(kept, Looker(embedders))(PICTURE).probability == 0.5
+    newer = (embedders[0], fake("dinov2-base", 9, "c" * 40))
+    with pytest.raises(CardError, match=r"was trained on vectors of revision 'b+', got 'c+'; embed with 'dinov2-base'"):
+        MembershipClassifier(kept, Looker(newer))(PICTURE)
 
 
 def test_real_finders_are_loaded_by_the_target():

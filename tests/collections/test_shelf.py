@@ -153,8 +153,25 @@ def test_a_kill_at_any_step_leaves_a_whole_best_in_force(tmp_path, steps):
     assert killed_after(steps, tmp_path) == (0 if steps == STEPS else -signal.SIGKILL)
     best = shelf.best("dogs")
     assert (best.version, best.bias) == (("1", 0.0) if steps < 5 else ("2", 2.0))
-    in_force(shelf, "3")  # and the next training cleans up
-    assert sorted(path.name for path in (tmp_path / "dogs/versions").iterdir()) == ["3"]
+    for left in (tmp_path / "dogs/versions").glob("*.part"):
+        os.utime(left, (0, 0))
+    in_force(shelf, "3")  # and a later training cleans up
+    assert [path.name for path in (tmp_path / "dogs/versions").iterdir()] == ["3"]
+
+
+def test_what_another_process_is_writing_is_left_alone(tmp_path):
+    in_force(Shelf(tmp_path), "1")
+    (tmp_path / "dogs/versions/2-x.part").mkdir()
+    in_force(Shelf(tmp_path), "3")
+    assert (tmp_path / "dogs/versions/2-x.part").is_dir()
+    assert [each.version for each in Shelf(tmp_path).versions("dogs")] == ["3"]
+
+
+def test_a_version_that_another_training_took_away_is_not_put_in_force(tmp_path):
+    in_force(Shelf(tmp_path), "1")
+    with pytest.raises(OutputError, match="expected version 2, got none: another training took it; train again"):
+        Shelf(tmp_path).choose("dogs", "2", {"2": {}})
+    assert Shelf(tmp_path).best("dogs").version == "1"
 
 
 def test_json_of_a_collection_has_all_that_is_known(tmp_path):

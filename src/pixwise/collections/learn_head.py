@@ -26,7 +26,7 @@ from pixwise.collections.collection import write_through
 from pixwise.collections.looking import Looker
 from pixwise.collections.rows import LEAST
 from pixwise.collections.sources import labelled_pictures, look_at
-from pixwise.collections.training import scikit_learn, split
+from pixwise.collections.training import fitted_logistic, scikit_learn, split
 from pixwise.errors import DataError, OutputError
 from pixwise.recipe import Recipe
 from pixwise.registry import Card
@@ -150,7 +150,7 @@ def _confusion(vectors: npt.NDArray, classes: npt.NDArray[np.int64], seed: int) 
 
 
 def fit_softmax(vectors: npt.NDArray, classes: npt.NDArray[np.int64]) -> tuple[npt.NDArray, npt.NDArray]:
-    """Multinomial logistic regression; vectors are scaled for the fit as in `training.fitted`.
+    """Multinomial logistic regression.
 
     Args:
         vectors: (N, D), of length 1.
@@ -159,10 +159,7 @@ def fit_softmax(vectors: npt.NDArray, classes: npt.NDArray[np.int64]) -> tuple[n
     Returns:
         (D, C) weights and (C,) bias, whose softmax is the answer.
     """
-    scale = np.sqrt(vectors.shape[1])
-    model = scikit_learn().linear_model.LogisticRegression(max_iter=10_000)
-    model.fit(np.asarray(vectors, np.float64) * scale, classes)
-    weights, bias = model.coef_.T * scale, model.intercept_
+    weights, bias = fitted_logistic(vectors, classes)
     if weights.shape[1] == 1:  # of two classes only the second has weights: half of the difference for each
         weights, bias = np.hstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
     return weights, bias

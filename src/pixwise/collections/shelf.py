@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = ["KEPT", "Shelf"]
 
 KEPT = 10  # versions of a collection
 _BEST, _PART = "best.json", ".part"
+_PATIENCE_S = 600  # nobody takes longer to write two small files
 
 
 class Shelf:
@@ -99,15 +101,20 @@ class Shelf:
             id: of the collection.
             version: one that was added.
             bake_off: version → metrics, of all that are to be kept.
+
+        Raises:
+            OutputError: the version is gone: another process trained the same collection at the same time.
         """
         place = self.place(id)
+        if not (self._versions(id) / version).is_dir():
+            raise OutputError(f"{place}: expected version {version}, got none: another training took it; train again")
         with _writing(place):
             beside = place / (_BEST + _PART)
             told = {"version": version, "bake_off": bake_off}
             write_through(beside, json.dumps(told, indent=1).encode())
             os.replace(beside, place / _BEST)
             for folder in self._versions(id).iterdir():
-                if folder.name not in bake_off:
+                if folder.name not in bake_off and not _being_written(folder):
                     shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self, id: str | int) -> None:
@@ -136,6 +143,11 @@ class Shelf:
 
     def _versions(self, id: str | int) -> Path:
         return self.place(id) / "versions"
+
+
+def _being_written(folder: Path) -> bool:
+    """A version that another process may be about to finish; what a killed one left is older."""
+    return folder.suffix == _PART and folder.exists() and time.time() - folder.stat().st_mtime < _PATIENCE_S
 
 
 @contextmanager

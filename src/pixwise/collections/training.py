@@ -20,7 +20,7 @@ from pixwise.collections.rows import Sample, check_enough
 from pixwise.collections.shelf import KEPT, Shelf
 from pixwise.errors import PixwiseError, SetupError
 
-__all__ = ["Outcome", "Split", "fitted", "measure", "rank", "scikit_learn", "split", "train"]
+__all__ = ["Outcome", "Split", "fitted", "fitted_logistic", "measure", "rank", "scikit_learn", "split", "train"]
 
 BINS = 10  # of the expected calibration error
 TEST_SHARE = 0.2
@@ -141,17 +141,32 @@ def split(labels: npt.NDArray[np.int64], seed: int) -> Split:
 def fitted(vectors: npt.NDArray, labels: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.float64], float]:
     """Weights and bias of a balanced logistic regression.
 
-    Numbers of a unit vector are about 1/sqrt(D) in size, and the penalty on weights would hold nearly all of them down:
-    they are scaled to a size of about 1 for the fit, and the scale goes into the weights.
-
     Args:
         vectors: (N, D), parts of length 1.
         labels: (N,) 0 or 1.
     """
-    scale = np.sqrt(vectors.shape[1])
-    model = scikit_learn().linear_model.LogisticRegression(class_weight="balanced", max_iter=10_000)
-    model.fit(np.asarray(vectors, np.float64) * scale, labels)
-    return model.coef_[0] * scale, float(model.intercept_[0])
+    weights, bias = fitted_logistic(vectors, labels, class_weight="balanced")
+    return weights[:, 0], float(bias[0])
+
+
+def fitted_logistic(
+    vectors: npt.NDArray, labels: npt.NDArray[np.int64], class_weight: str | None = None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Logistic regression over unit vectors.
+
+    Numbers of a unit vector are about 1/sqrt(D) in size, and the penalty on weights would hold nearly all of them down:
+    they are scaled to a size of about 1 for the fit. Vectors of one model lie around a mean far from 0; with the mean
+    taken away the fit ends at the same answer in a tenth of the steps, since the bias is not penalised. Both are put
+    back into what is returned.
+
+    Returns:
+        (D, C) weights and (C,) bias for vectors as they are; C is 1 for two classes, of which it means the second.
+    """
+    scale, mean = np.sqrt(vectors.shape[1]), vectors.mean(axis=0, dtype=np.float64)
+    model = scikit_learn().linear_model.LogisticRegression(class_weight=class_weight, max_iter=10_000)
+    model.fit((vectors - mean) * scale, labels)
+    weights = model.coef_.T * scale
+    return weights, model.intercept_ - mean @ weights
 
 
 def measure(probabilities: npt.NDArray, labels: npt.NDArray[np.int64]) -> dict[str, float]:
