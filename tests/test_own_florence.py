@@ -54,3 +54,10 @@ def test_a_file_or_a_task_that_is_not_there_is_told():
         CardError, match="must answer 'faces', got a Florence-2, which answers caption, detect, find, o"
     ):
         derive("faces")
+
+
+@pytest.mark.parametrize("task", ["caption", "detect", "find", "ocr"])
+def test_every_task_gets_all_parts_of_our_own_cards(task):
+    mine = [card for card in registry.cards(task) if card.head == "florence"]
+    assert mine
+    assert all(set(card.parts) == {"encoder", "embed_tokens", "text_encoder", "decoder", "tokenizer"} for card in mine)

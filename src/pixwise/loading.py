@@ -127,13 +127,13 @@ def dressing(card: Card) -> Callable[[Session], Session]:
     """What makes of the parts of a card the session that its head expects: for most heads nothing.
 
     Raises:
-        CardError: it lacks a part.
+        CardError: it lacks a part, or an option.
     """
     if card.head not in _DRESSED:
         return lambda session: session
     module, _, name = _DRESSED[card.head].partition(":")
     dress = getattr(importlib.import_module(module), name)
-    dress.check_parts(card)
+    dress.check(card)
     return lambda session: dress(session, card.options)
 
 

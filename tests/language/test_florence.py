@@ -1,6 +1,7 @@
 """A Florence-2 as one session: asked in words, answered in text; its own parts stay as they are."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_a_card_that_lacks_a_part_is_refused():
         CardError, match=r"must have the parts encoder, .* got no embed_tokens and no text_encoder; name"
     ):
         dressing(card)
+
+
+@pytest.mark.parametrize(("task", "question"), [("ocr", ""), ("find", "Locate the dog"), ("find", "")])
+def test_a_card_that_does_not_say_what_is_asked_is_refused(task, question):
+    card = registry.card(f"florence2-base-{task}")
+    with pytest.raises(CardError, match=r"options\.question must say what a Florence-2 is asked"):
+        dressing(replace(card, options={"question": question}))
 
 
 def test_a_card_with_another_head_stays_as_it_is():

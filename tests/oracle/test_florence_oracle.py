@@ -228,6 +228,15 @@ def test_several_questions_about_one_picture_equal_one_by_one(case):
     assert together.tolist() == alone
 
 
+def test_several_pictures_and_questions_equal_one_by_one(case):
+    session, asked = case.session(1), np.array([case.question(each) for each in ASKED[:3]] * 2)
+    pixels = [case.pixels(data) for data in PICTURES[:2]]
+    together = session.run({"pixel_values": np.concatenate(pixels), "question": asked})["text"]
+    alone = [session.run({"pixel_values": each, "question": asked[:3]})["text"] for each in pixels]
+    assert together.tolist() == np.concatenate(alone).tolist()
+    assert alone[0].tolist() != alone[1].tolist()
+
+
 def test_an_answer_is_as_long_as_the_model_can_hold(case):
     texts, detector, pictures = [], Detector.load(case.folder, threads=1), [PICTURES[0], tiny.jpeg(200, 300, seed=4)]
     for data in pictures:
@@ -242,6 +251,8 @@ def test_tasks_share_the_parts_of_one_model(case):
     pool = Pool()
     detector, reader = (pool.task(name, case.folder, threads=1) for name in ("detect", "ocr"))
     captioner = pool.task("caption", case.folder, threads=1)
+    finder = pool.task("find", case.folder, threads=1, labels=["a dog"])
+    assert len(finder(PICTURES[0])) >= 0
     assert all(detector.session.of(part) is reader.session.of(part) for part in ("encoder", "decoder", "text_encoder"))
     assert captioner.session.of("decoder") is reader.session.of("decoder")
     assert len(pool) == 5

@@ -310,6 +310,12 @@ def test_words_of_the_models_own_are_labels_and_numbered_as_they_come():
     np.testing.assert_allclose(found.boxes[0], [20.1, 20.05, 60.1, 40.05], atol=1e-3)
 
 
+def test_written_boxes_are_shares_of_a_model_that_is_not_square():
+    found, card = written(f"dog{BOX}"), registry.card("florence2-base-detect")
+    wide = replace(found, card=replace(card, recipe=replace(card.recipe, size_hw=(60, 100))))
+    np.testing.assert_allclose(wide(np.zeros((100, 200, 3), np.uint8)).boxes, [[20.1, 20.05, 60.1, 40.05]], atol=1e-3)
+
+
 def test_labels_choose_among_words_of_the_models_own():
     found = written(f"dog{BOX}cat{BOX}", labels=("cat", "unicorn"))(np.zeros((100, 200, 3), np.uint8))
     assert (found.labels, found.label_ids.tolist()) == (("cat",), [0])

@@ -55,13 +55,19 @@ class FlorenceSession:
         self.device, self.bytes, self.files = session.device, session.bytes, session.files
 
     @staticmethod
-    def check_parts(card: Card) -> None:
-        """Raise `CardError` when a part is missing."""
+    def check(card: Card) -> None:
+        """Raise `CardError` when a part is missing, or what the model is asked."""
         lacking = [part for part in _PARTS if part not in card.parts]
         if lacking:
             raise CardError(
                 f"card {card.id!r}: a Florence-2 must have the parts {', '.join(_PARTS)}, got no "
                 f"{' and no '.join(lacking)}; name its files in the card"
+            )
+        question, place = card.options.get("question", ""), "{label}" if card.task == "find" else ""
+        if not question or place not in question:
+            raise CardError(
+                f"card {card.id!r}: options.question must say what a Florence-2 is asked"
+                f"{f', with {place}' if place else ''}, got {question!r}; see docs/florence.md"
             )
 
     def inputs(self, part: str = "model") -> tuple[Tensor, ...]:

@@ -289,7 +289,7 @@ class Finder(Task):
         """The labels as the model takes them."""
         tokenizer = load_tokenizer(self.session.files["tokenizer"])
         template = self.template or self.card.options.get("question", "{label}")
-        texts = tuple(template.replace("{label}", label) for label in self.labels)
+        texts = tuple(template.replace("{label}", label.strip()) for label in self.labels)
         length = self.card.options.get("tokens", self.usual_tokens[self.card.head])
         rows = next((each.shape[0] for each in self.session.inputs() if each.name == "input_ids"), -1)
         return self.askers[self.card.head](tokenizer, texts, length, rows if rows > 0 else LABELS_AT_ONCE)
