@@ -8,6 +8,7 @@
     Codes        QR, bar codes  kinds, texts, quads, boxes
     Classes      labels         labels, scores
     LabelScores  own labels     labels, scores, cosines            .label()
+    Moderation   a policy       action, because; rules, scores, thresholds, fired
     Quality      a picture      sharpness, exposure, contrast, noise, hashes; dominant colours
     Embedding    a picture      its vector: near one another where pictures are alike
     Caption      a picture      text, score, tokens, stop                .alt_text
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESULTS", "Caption", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
-    "LabelScores", "Membership",
-    "ModelInfo", "Quality", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id",
-    "value", "values",
+    "LabelScores", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines", "Verification", "column",
+    "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -214,6 +214,24 @@ class LabelScores(Result):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Moderation(Result):
+    """What a policy says of a picture; its rules, those that fired first, the strictest first."""
+
+    rows_key: ClassVar[str] = "rules"
+    values_key: ClassVar[str] = "moderation"
+
+    action: str = value(str, "allow, review or block: of the strictest rule that fired, else the policy's otherwise")
+    because: str = value(str, "the rule that says so; empty when none fired")
+    policy: str = value(str, "name of the policy")
+    rules: Texts = column("rule", str, doc="name of the rule")
+    asked: Texts = column("asks", str, doc="the action that it asks for")
+    scores: Floats = column("score", np.float32, doc="share of its labels among all of the policy, 0 to 1")
+    thresholds: Floats = column("threshold", np.float32, doc="the score from which it fires")
+    fired: npt.NDArray[np.bool_] = column("fired", np.bool_, doc="the score reaches the threshold")
+    labels: Texts = column("label", str, doc="the label of the rule that fits best")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Quality(Result):
     """How good a picture is technically, and its dominant colours, largest share first."""
 
@@ -300,6 +318,7 @@ RESULTS: tuple[type[Result], ...] = (
     Codes,
     Classes,
     LabelScores,
+    Moderation,
     Quality,
     Embedding,
     Caption,

@@ -149,7 +149,8 @@ def _value(spec: Field) -> Schema:
 def _column(spec: Field) -> Schema:
     """One cell of a row: a scalar, or lists."""
     dtype = spec.metadata["dtype"]
-    kind = "string" if dtype is str else "integer" if issubclass(dtype, np.integer) else "number"
+    kinds = ((str, "string"), (np.bool_, "boolean"), (np.integer, "integer"), (np.floating, "number"))
+    kind = next(kind for parent, kind in kinds if issubclass(dtype, parent))
     cell: Schema = {"type": [kind, "null"] if spec.metadata["missing"] else kind}
     return {**_nested(cell, spec.metadata["shape"]), "description": spec.metadata["doc"]}
 

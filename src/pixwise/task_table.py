@@ -61,6 +61,15 @@ TASKS: dict[str, TaskEntry] = {
         parts=("model", "text", "tokenizer"),
         options=("logit_scale",),
     ),
+    "moderate": TaskEntry(
+        "pixwise.tasks.moderate",
+        "Moderator",
+        "Say by a policy what is to be done with the picture.",
+        analysed=False,
+        cards="embed",
+        parts=("model", "text", "tokenizer"),
+        options=("logit_scale",),
+    ),
     "find": TaskEntry(
         "pixwise.tasks.find",
         "Finder",

@@ -14,7 +14,7 @@ from pixwise.task_table import TASKS, cards_of, task_class
 
 CARDS = registry.cards()
 ASKED = [(task, card) for task in TASKS for card in registry.cards(task)]  # a card may answer several tasks
-ALWAYS = {"caption", "classify", "embed", "quality", "zeroshot"}  # there is always something to say
+ALWAYS = {"caption", "classify", "embed", "moderate", "quality", "zeroshot"}  # there is always something to say
 
 
 def made(name, card, *, nothing=False, **options):

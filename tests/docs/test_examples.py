@@ -32,7 +32,19 @@ def test_the_example_runs(path, workplace):
 
 def test_there_is_an_example_for_every_task():
     told = {path.stem.split("_")[0] for path in EXAMPLES}
-    assert {"detect", "faces", "classify", "ocr", "codes", "quality", "embed", "find", "identify", "zeroshot"} <= told
+    assert {
+        "detect",
+        "faces",
+        "classify",
+        "ocr",
+        "codes",
+        "quality",
+        "embed",
+        "find",
+        "identify",
+        "moderate",
+        "zeroshot",
+    } <= told
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)

@@ -22,6 +22,7 @@ from pixwise.results import (
     LabelScores,
     Membership,
     ModelInfo,
+    Moderation,
     Quality,
     TextLines,
 )
@@ -56,6 +57,17 @@ def samples(width, height):
         Codes(kinds=["QR_CODE"], texts=["https://example.org"], quads=[quad], boxes=[box]),
         Embedding(model=ModelInfo("clip-b32"), vector=[0.6, 0.8]),
         Membership(is_in_collection=True, probability=0.93, collection="dogs", version="1", box=face),
+        Moderation(
+            action="block",
+            because="papers",
+            policy="mine",
+            rules=["papers", "harmless"],
+            asked=["block", "allow"],
+            scores=[0.7, 0.3],
+            thresholds=[0.4, 0.5],
+            fired=[True, False],
+            labels=["a receipt", "a landscape"],
+        ),
         Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
         LabelScores(
             decided="other",

@@ -17,6 +17,7 @@ TASKS_MAY = {
     "boxes",
     "masks",
     "points",
+    "policy",
     "text",
     "scores",
     "vectors",

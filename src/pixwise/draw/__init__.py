@@ -28,6 +28,7 @@ from pixwise.results import (
     Identities,
     LabelScores,
     Membership,
+    Moderation,
     Quality,
     Result,
     TextLines,
@@ -140,6 +141,16 @@ def _(result: LabelScores, canvas: Canvas) -> None:
     rows = [LegendRow(f"{row.label} {row.score:.2f}", colour_of(row.label)) for row in result[:_MOST_LABELS]]
     unsure = len(result) and result.decided not in result.labels
     canvas.legend([LegendRow(result.decided, colour_of(result.decided))] * bool(unsure) + rows)
+
+
+@draw_into.register
+def _(result: Moderation, canvas: Canvas) -> None:
+    if not result.action:
+        return
+    head = f"{result.action}: {result.because}" if result.because else f"{result.action}: no rule fired"
+    colours = [colour_of(row.rule) if row.fired else None for row in result]  # those that fired are marked
+    told = [f"{row.rule} {row.score:.2f}, from {row.threshold:.2f}" for row in result]
+    canvas.legend([LegendRow(head), *map(LegendRow, told, colours)])
 
 
 @draw_into.register

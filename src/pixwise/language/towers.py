@@ -19,13 +19,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from pixwise.errors import CardError
+from pixwise.errors import CardError, ShapeError
 from pixwise.language.tokens import Tokenizer, load_tokenizer
 from pixwise.registry import Card
 from pixwise.session import Session, Tensor
-from pixwise.vectors import rows_of, unit
+from pixwise.vectors import PICTURE_OUTPUTS, rows_of, unit
 
-__all__ = ["TEXT_OPTIONS", "TextTower", "check_pixels_only"]
+__all__ = ["TEXT_OPTIONS", "TextTower", "check_pixels_only", "cosines"]
 
 Floats = npt.NDArray[np.float32]
 Key = tuple[Any, ...]
@@ -44,6 +44,29 @@ _PLAIN = Tensor("input_ids", (-1, -1), "int64")  # what a session that tells not
 _BATCH = 64  # texts per run: more gains nothing on a CPU
 _KEPT_BYTES = 64 * 2**20  # per text tower; 30 000 texts of 512 numbers
 _ENTRY_BYTES = 500  # what Python needs around one vector
+
+
+def cosines(raw: Mapping[str, np.ndarray], directions: Floats, card: Card) -> Floats:
+    """How near pictures are to labels.
+
+    Args:
+        raw: outputs of the card's picture tower for B pictures.
+        directions: (C, D) of the labels.
+        card: of both.
+
+    Returns:
+        (B, C), -1 to 1.
+
+    Raises:
+        ShapeError: the towers give vectors of different dimensions.
+    """
+    seen = unit(rows_of(raw, PICTURE_OUTPUTS[card.head]))  # (B, D)
+    if seen.shape[1] != directions.shape[1]:
+        raise ShapeError(
+            f"towers of model {card.id!r} must give vectors of one dimension, got {seen.shape[1]} for "
+            f"pictures and {directions.shape[1]} for texts; take both from one export"
+        )
+    return np.clip(seen @ directions.T, -1, 1)
 
 
 def check_pixels_only(card: Card, session: Session) -> None:
@@ -85,6 +108,20 @@ class TextTower:
         kept = _kept_of(self.session.of("text"))
         rows = kept.get([(*model, text) for text in texts], lambda keys: self._encoded(tokenizer, keys))
         return np.stack(rows)
+
+    def directions(self, labels: Sequence[str], templates: Sequence[str]) -> Floats:
+        """What labels mean.
+
+        Args:
+            labels: C of them.
+            templates: sentences with {label} in them; their mean counts.
+
+        Returns:
+            (C, D) float32, each of length 1.
+        """
+        return unit(
+            sum(self.vectors([template.replace("{label}", label) for label in labels]) for template in templates)
+        )
 
     def _encoded(self, tokenizer: Tokenizer, keys: Sequence[Key]) -> Floats:
         """(N, D) of keys that end in their text, those of similar length together: nobody waits for the longest."""

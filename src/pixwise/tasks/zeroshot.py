@@ -18,13 +18,12 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from pixwise.errors import CardError, OptionError, ShapeError
+from pixwise.errors import CardError, OptionError
 from pixwise.language.tokens import check_texts
-from pixwise.language.towers import TEXT_OPTIONS, TextTower, check_pixels_only
+from pixwise.language.towers import TEXT_OPTIONS, TextTower, check_pixels_only, cosines
 from pixwise.results import LabelScores
 from pixwise.scores import sigmoid, softmax
 from pixwise.task import Task, check_range
-from pixwise.vectors import PICTURE_OUTPUTS, rows_of, unit
 
 __all__ = ["ZeroShot"]
 
@@ -79,28 +78,18 @@ class ZeroShot(Task):
     @cached_property
     def label_vectors(self) -> npt.NDArray[np.float32]:
         """(C, D) a direction of length 1 per label: the mean over its templates."""
-        tower = TextTower(self.card, self.session)
-        total = sum(
-            tower.vectors([template.replace(_SLOT, label) for label in self.labels]) for template in self.templates
-        )
-        return unit(total)
+        return TextTower(self.card, self.session).directions(self.labels, self.templates)
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """(B, C) cosines of pictures and labels."""
-        seen = unit(rows_of(self.session.run(feeds), PICTURE_OUTPUTS[self.card.head]))  # (B, D)
-        if seen.shape[1] != self.label_vectors.shape[1]:
-            raise ShapeError(
-                f"towers of model {self.card.id!r} must give vectors of one dimension, got {seen.shape[1]} for "
-                f"pictures and {self.label_vectors.shape[1]} for texts; take both from one export"
-            )
-        return {"cosines": np.clip(seen @ self.label_vectors.T, -1, 1)}
+        return {"cosines": cosines(self.session.run(feeds), self.label_vectors, self.card)}
 
     def postprocess(self, raw: Raw, fit: Any) -> LabelScores:
-        cosines, options = raw["cosines"][0], self.card.options  # (C,)
-        logits = options["logit_scale"] * cosines.astype(np.float64) + options.get("logit_bias", 0.0)
+        near, options = raw["cosines"][0], self.card.options  # (C,)
+        logits = options["logit_scale"] * near.astype(np.float64) + options.get("logit_bias", 0.0)
         scoring = self.heads[self.card.head]
         scores = scoring(logits)
-        order = np.argsort(-cosines, kind="stable")  # scores of many labels may round to one number
+        order = np.argsort(-near, kind="stable")  # scores of many labels may round to one number
         best = self.labels[order[0]] if scores[order[0]] >= self.other else "other"
         order = order[: self.top or len(order)]
         return LabelScores(
@@ -110,7 +99,7 @@ class ZeroShot(Task):
             labels=tuple(self.labels[i] for i in order),
             label_ids=order,
             scores=scores[order],
-            cosines=cosines[order],
+            cosines=near[order],
         )
 
 

@@ -1,0 +1,1 @@
+"""Named policies for `moderate`, one TOML file each."""
