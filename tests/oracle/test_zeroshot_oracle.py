@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from PIL import Image
 
 from pixwise import embed_text
 from pixwise.errors import CardError
+from pixwise.export import export
 from pixwise.language.towers import TextTower
 from pixwise.samples import photo_like
 from pixwise.scores import sigmoid, softmax
@@ -207,6 +209,17 @@ def test_another_bias_is_seen(cases, name):
     case = cases(name)
     card = replace(case.task.card, options={**case.task.card.options, "logit_bias": texts.BIAS + 0.1})
     assert case.worst(replace(case.task, card=card)) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["clip", "siglip2_left"])
+def test_what_pixwise_exports_scores_as_the_checkpoint(cases, name, tmp_path):
+    case, source = cases(name), tmp_path / "checkpoint"
+    case.made.model.save_pretrained(source)
+    case.made.tokenizer.save_pretrained(source)
+    shutil.copy(Path(case.folder, "preprocessor_config.json"), source)
+    export(source, tmp_path / "out")
+    task = ZeroShot.load(tmp_path / "out", labels=LABELS, exact=True, threads=1)
+    assert case.worst(task) <= 1e-3
 
 
 def test_a_folder_that_does_not_tell_its_scale_compares_but_does_not_score(cases):

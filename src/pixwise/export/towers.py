@@ -18,6 +18,7 @@ from pixwise.errors import CardError
 from pixwise.export.captioners import causal_mask
 from pixwise.export.parts import Given, Part, Trial
 from pixwise.language.tokens import load_tokenizer
+from pixwise.own_texts import text_options
 
 __all__ = [
     "Asked",
@@ -129,30 +130,19 @@ def _vector(features: Any) -> Tensor:
 
 def clip_options(model: Any, folder: Path) -> Mapping[str, Any]:
     """How texts become tokens, and by how much cosines are multiplied before the softmax."""
-    return {
-        "logit_scale": model.logit_scale.detach().exp().item(),
-        "text_length": model.config.text_config.max_position_embeddings,
-        "pad_token": _pad_token(model, folder),
-    }
+    told = text_options(model.config.to_dict(), _read(folder / "tokenizer_config.json"), folder.name)
+    return {"pad_token": _pad_token(model, folder), **told, "logit_scale": model.logit_scale.detach().exp().item()}
 
 
 def siglip_options(model: Any, folder: Path) -> Mapping[str, Any]:
-    """The same; cosines go into a sigmoid, after something is added. SigLIP 2 reads small letters only."""
-    kind = str(_read(folder / "tokenizer_config.json").get("tokenizer_class", ""))
-    return {
-        **clip_options(model, folder),
-        "logit_bias": model.logit_bias.item(),
-        "fill_text": True,
-        **({"lowercase": True} if kind.startswith(("Gemma", "Siglip2")) else {}),
-    }
+    """The same; cosines go into a sigmoid, after something is added."""
+    return {**clip_options(model, folder), "logit_bias": model.logit_bias.item()}
 
 
 def _pad_token(model: Any, folder: Path) -> str:
-    """What fills up a text: as its tokenizer says, else as the number in its config."""
-    said = _read(folder / "tokenizer_config.json").get("pad_token")
-    token = said.get("content") if isinstance(said, dict) else said
+    """What fills up a text where its tokenizer does not say: the number in its config."""
     number = model.config.text_config.pad_token_id
-    return token or load_tokenizer(folder / "tokenizer.json").token_of(0 if number is None else number)
+    return load_tokenizer(folder / "tokenizer.json").token_of(0 if number is None else number)
 
 
 def _read(path: Path) -> Mapping[str, Any]:
