@@ -4,10 +4,12 @@ import logging
 import multiprocessing
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime.quantization
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -153,6 +155,34 @@ def test_two_processes_at_once_make_one_copy(model):
     with context.Pool(2) as pool:
         assert len(set(pool.map(int8_of, [model] * 4))) == 1
     assert len(list(model.parent.iterdir())) == 2
+
+
+def test_threads_at_once_make_it_once(model, monkeypatch):
+    made, real = [], onnxruntime.quantization.quantize_dynamic
+
+    def counted(*args, **options):
+        made.append(args)
+        real(*args, **options)
+
+    monkeypatch.setattr("onnxruntime.quantization.quantize_dynamic", counted)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(int8_of, [model] * 4))) == 1
+    assert len(made) == 1
+
+
+def test_shapes_that_an_exporter_noted_of_weights_do_no_harm(tmp_path):
+    """The product is turned when it is brought to 8 bits; torch's newer exporter notes how its weights lay before."""
+    weight = np.random.default_rng(0).normal(0, 0.1, (32, WIDTH)).astype(np.float32)
+    made = model_of([helper.make_node("Gemm", ["x", "a"], ["y"], "turned", transB=1)], {"a": weight})
+    made.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 32
+    made.graph.value_info.append(helper.make_tensor_value_info("a", TensorProto.FLOAT, [32, WIDTH]))
+    onnx.save(made, tmp_path / "m.onnx")
+    assert cosine(answer(tmp_path / "m.onnx"), answer(int8_of(tmp_path / "m.onnx"))) > 0.999
+
+
+def test_nothing_is_logged_when_all_goes_well(model, caplog):
+    int8_of(model)
+    assert caplog.records == []
 
 
 def test_a_model_without_products_stays_as_it_is_and_is_not_tried_twice(tmp_path, monkeypatch):
