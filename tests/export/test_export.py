@@ -374,6 +374,20 @@ def test_the_folder_runs_where_torch_cannot_be_imported(cases, photo):
     assert json.loads(done.stdout) == pytest.approx(Embedder.load(str(folder), exact=True)(photo).vector.tolist())
 
 
+@pytest.mark.parametrize(
+    ("task", "options", "name"),
+    [("Captioner", "max_tokens=8", "blip"), ("Detector", "", "d_fine"), ("Classifier", "top=2", "convnext")],
+)
+def test_other_tasks_run_without_torch_as_well(cases, task, options, name):
+    code = BLOCKED + (
+        "import pixwise\nfrom pixwise.samples import photo_like\n"
+        f"task = pixwise.{task}.load(sys.argv[1], {options})\n"
+        "print(task(photo_like(480, 640)).to_dict()['model']['id'])"
+    )
+    done = python(code, cases(name).done.folder)
+    assert (done.stdout, done.stderr) == ("out\n", "")
+
+
 def test_without_torch_the_extra_is_named(tmp_path):
     code = BLOCKED + "from pixwise.export import export\nexport('owner/name', sys.argv[1])"
     said = python(code, tmp_path / "out").stderr
