@@ -54,7 +54,9 @@ def made_up(cls, seed, count):
             made[spec.name] = unit(made[spec.name])
     if cls is Embedding:
         return cls(image=IMAGE, model=MODEL, vector=unit(random.normal(size=8 + count)))
-    made |= {spec.name: spec.metadata["dtype"](random.uniform(0, 500)) for spec in values(cls)}
+    for spec in values(cls):
+        kind, shape = spec.metadata["dtype"], spec.metadata["shape"]
+        made[spec.name] = random.uniform(0, 500, shape).astype(kind) if shape else kind(random.uniform(0, 500))
     return cls(image=IMAGE, model=MODEL, **made)
 
 
