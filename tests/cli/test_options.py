@@ -63,7 +63,7 @@ def test_the_docstrings_of_a_class_and_its_parents_are_read():
 
 def test_help_is_a_sentence():
     assert OPTIONS["low"].help == "Both ends, and a second line."
-    assert OPTIONS["labels"].help == "Keep only these: all of them. May be repeated."
+    assert OPTIONS["labels"].help == "Keep only these: all of them. May be repeated. @FILE takes the lines of a file."
 
 
 def test_fields_become_options_of_their_type():
@@ -111,3 +111,22 @@ def test_every_limit_has_an_option():
 
 def test_a_choice_shows_its_words():
     assert OneOf(("cpu", "cuda")).name == "cpu|cuda"
+
+
+def asked_labels(*args):
+    """What a command with an option for words got."""
+    command = click.Command("ask", params=task_options(Child, ("labels",)), callback=lambda labels: labels)
+    return command.main([*args], standalone_mode=False)
+
+
+def test_words_may_come_from_the_lines_of_a_file(tmp_path):
+    (tmp_path / "labels.txt").write_bytes("\ufeffa dog\r\n\n  Hündin 🐕 \n".encode())
+    assert asked_labels("--label", "a cat", "--label", f"@{tmp_path}/labels.txt") == ("a cat", "a dog", "Hündin 🐕")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_file_of_words_that_cannot_be_read_is_told(tmp_path, content):
+    if content:
+        (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(click.UsageError, match=r"--label @.*labels.txt must name a text file \(UTF-8\), got "):
+        asked_labels("--label", f"@{tmp_path}/labels.txt")

@@ -8,6 +8,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from typing import Any
 
 import click
@@ -245,9 +246,19 @@ def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str,
         default = (default,) if isinstance(default, str) else default
         one, kind = flag.removesuffix("s"), _type(typing.get_args(hint)[0])
         text += " May be repeated."
+        text += " @FILE takes the lines of a file." if kind is click.STRING else ""
         text += f"  [default: {', '.join(default)}]" if default else ""
         return option(
-            section, *short, one, spec.name, multiple=True, type=kind, metavar=_metavar(one), default=default, help=text
+            section,
+            *short,
+            one,
+            spec.name,
+            multiple=True,
+            type=kind,
+            metavar=_metavar(one),
+            default=default,
+            help=text,
+            callback=_with_lines if kind is click.STRING else None,
         )
     shown, metavar = default not in ("", None), _shown(hint, flag)
     return option(
@@ -261,6 +272,22 @@ def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str,
         metavar=metavar,
         help=text,
     )
+
+
+def _with_lines(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The values, with the lines of a file in the place of `@FILE`; blank lines are passed over."""
+    return tuple(line for value in given for line in (_lines_of(value, param) if value[:1] == "@" else [value]))
+
+
+def _lines_of(value: str, param: click.Parameter) -> list[str]:
+    try:
+        text = Path(value[1:]).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise click.UsageError(
+            f"{_flag(param)} {value} must name a text file (UTF-8), got {reason}; what begins with @ goes into a file"
+        ) from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _plain(hint: Any) -> Any:
