@@ -12,6 +12,7 @@ from tiny_encoder import write_encoder
 
 import pixwise as px
 from pixwise import registry
+from pixwise.collections import Focus, Looker
 from pixwise.errors import CardError, ModelMissingError, OptionError, SetupError
 from pixwise.loading import load_card, load_model
 from pixwise.pool import Pool
@@ -118,3 +119,14 @@ def test_a_precision_that_cannot_be_is_told_before_anything_is_fetched(model, op
     for load in (Embedder.load, partial(Pool().task, "embed")):
         with pytest.raises(error, match=words):
             load(model, **options)
+
+
+def test_identify_is_not_advised_to_find_faces_without_landmarks():
+    for load in (px.Identifier.load, partial(Pool().task, "identify")):
+        with pytest.raises(ModelMissingError, match=r"'yunet' must be on this machine .* pixwise models pull yunet$"):
+            load(offline=True)
+
+
+def test_a_collection_is_advised_the_option_that_it_has():
+    with pytest.raises(ModelMissingError, match=r"no fetch \(command line: --finder hog-people\)$"):
+        Looker.load(Focus(target="prominent_person", embeddings=("look",)), offline=True)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from pixwise import registry
-from pixwise.errors import CardError, OptionError, SetupError
+from pixwise.errors import CardError, FetchError, ModelMissingError, OptionError, SetupError
 from pixwise.registry import Card
 from pixwise.session import Session, check_machine
 from pixwise.task_table import cards_of
 
-__all__ = ["as_loaded", "dressing", "load_card", "load_files", "load_model"]
+__all__ = ["advising", "as_loaded", "dressing", "load_card", "load_files", "load_model"]
 
 _DRESSED = {"florence": "pixwise.language.florence:FlorenceSession"}  # head → the session around those of its parts
 
@@ -153,6 +154,24 @@ def load_files(card: Card, *, offline: bool | None = None, accept_licence: Seque
             "leave it out: it would not get quicker"
         )
     return made
+
+
+@contextmanager
+def advising(task: str, option: str = "") -> Iterator[None]:
+    """While a model is loaded for another task: errors advise the built-in only where it can take the model's place.
+
+    Args:
+        task: of the model.
+        option: of the command line that names the model; empty where the built-in cannot (it finds no landmarks).
+    """
+    from pixwise.store import instead
+
+    try:
+        yield
+    except (ModelMissingError, FetchError) as error:
+        advice = instead(task)
+        told = str(error).replace(advice, advice.replace("--model", option) if option else "") if advice else str(error)
+        raise type(error)(told) from error
 
 
 def as_loaded(card: Card) -> Card:

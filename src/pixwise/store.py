@@ -60,6 +60,7 @@ __all__ = [
     "check_licence",
     "ensure",
     "find",
+    "instead",
     "is_offline",
     "is_ready",
     "pull_name",
@@ -151,8 +152,13 @@ def _missing(card: Card, count: int) -> ModelMissingError:
 
 
 def _instead(card: Card) -> str:
-    builtin = default_card(card.task, "builtin")
-    if builtin is None or set(card.parts) - {"model"}:  # no built-in reads texts
+    return "" if set(card.parts) - {"model"} else instead(card.task)  # no built-in reads texts
+
+
+def instead(task: str) -> str:
+    """What errors advise: the built-in that answers the task with nothing to fetch; empty where there is none."""
+    builtin = default_card(task, "builtin")
+    if builtin is None:
         return ""
     return f", or use the built-in {builtin.id!r}, which needs no fetch (command line: --model {builtin.id})"
 

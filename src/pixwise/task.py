@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pixwise.errors import CardError, OptionError, ShapeError, check_range, nearest
-from pixwise.loading import as_loaded, load_card, load_model
+from pixwise.loading import advising, as_loaded, load_card, load_model
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
 from pixwise.registry import RUNTIME_OPTIONS, Card, check_card_options
@@ -139,7 +139,11 @@ class Task:
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         given = options.get("helpers", {})
-        loaded = {need: task_class(need).load(**load) for need in cls.needs if need not in given}
+        loaded = {}
+        for need in cls.needs:
+            if need not in given:
+                with advising(need):
+                    loaded[need] = task_class(need).load(**load)
         options["helpers"] = {**loaded, **given}
         return cls(card=as_loaded(card), session=load_model(card, **load), **options)
 

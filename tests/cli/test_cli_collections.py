@@ -72,6 +72,31 @@ def test_one_bad_collection_does_not_end_the_run(cli, reds, tmp_path):
     assert "expected folders yes and no, got none; put the pictures there" in err
 
 
+def test_a_collection_that_cannot_be_written_does_not_end_the_run(cli, reds, tmp_path):
+    Shelf().folder.mkdir(parents=True)
+    (Shelf().folder / "cats").write_text("a file in its place")
+    code, out, err = cli("collections", "train", draw_folder(tmp_path / "cats", 6), reds, "--embedding", "look")
+    assert (code, out[:14]) == (1, "reds  12 rows,")
+    assert "cats: skipped: " in err
+    assert "expected to be written, got" in err
+
+
+def test_what_a_service_says_does_not_steer_the_terminal(cli):
+    server, focus = CollectionServer(), {"derivative_type_name": "whole_image", "embedding_type_name": "embed_clip"}
+    server.say("collections.json", [{"id": 1, "name": "\x1b[2Jred\n", "collection_focus": focus}])
+    rows = [
+        {"embedding": v.tolist(), "label": int(y), "photo_id": i} for i, (v, y) in enumerate(zip(*cloud(), strict=True))
+    ]
+    server.say("collections/1/training_data.json", rows)
+    told = [
+        cli("collections", "train", "--service", server.url),
+        cli("collections", "list"),
+        cli("collections", "show", 1),
+    ]
+    server.close()
+    assert [("\x1b" in each.out, "\\x1b[2Jred\\n" in each.out) for each in told] == [(False, True)] * 3
+
+
 def test_a_service_is_trained_one_bad_collection_aside(cli):
     server, focus = CollectionServer(), {"derivative_type_name": "whole_image", "embedding_type_name": "embed_clip"}
     listed = [{"id": id, "name": f"c{id}", "collection_focus": focus} for id in range(1, 6)]

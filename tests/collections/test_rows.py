@@ -41,6 +41,7 @@ def test_labels_may_be_written_in_the_usual_ways(labels):
         ([[0, 0], [1, 1e308]], [0, 1], "must be finite and not 0 throughout, got 2 of 2 that are not, the first of"),
         ([[1, 2], "12"], [0, 1], "vector of photo 'b' must be a list of numbers, got '12'"),
         ([[1, 2], 7], [0, 1], "vector of photo 'b' must be a list of numbers, got 7"),
+        ([[1, 2], [1, 10**400]], [0, 1], r"must be a list of numbers, got \[1, 10000"),
         ([[1, 2], [[1], [2]]], [0, 1], r"must be a list of numbers, got \[\[1\], \[2\]\]"),
         ([[1, 2], {"a": 1}], [0, 1], "must be a list of numbers, got {'a': 1}"),
     ],

@@ -98,6 +98,14 @@ def test_one_bad_entry_of_the_list_carries_its_reason_and_the_others_stand(serve
         service(server).sample(found[3])
 
 
+def test_half_a_letter_in_an_id_or_a_name_does_not_end_the_run(server):
+    server.say("collections.json", [{**LISTED[0], "id": "a\ud800"}, {**LISTED[0], "name": "b\ud800"}])
+    odd, good = service(server).collections()
+    assert (good.id, good.name) == ("7", "b?")
+    with pytest.raises(DataError, match="id of a collection must be Unicode, got"):
+        service(server).sample(odd)
+
+
 def test_ids_are_quoted_in_addresses(server):
     server.say("collections/a%2F..%3Fb/training_data.json", told(*cloud(3), range(3)))
     assert len(service(server).sample(Entry("a/..?b", "", Focus.of("clip"))).rows) == 3

@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
-from learning import hand_made
+from learning import cloud, hand_made, sample_of
 
-from pixwise.collections import Collection, Shelf
+from pixwise.collections import Collection, Shelf, train
 from pixwise.errors import ModelFileError, OptionError, OutputError, ShapeError, UnknownModelError
 
 
@@ -172,6 +173,17 @@ def test_a_version_that_another_training_took_away_is_not_put_in_force(tmp_path)
     with pytest.raises(OutputError, match="expected version 2, got none: another training took it; train again"):
         Shelf(tmp_path).choose("dogs", "2", {"2": {}})
     assert Shelf(tmp_path).best("dogs").version == "1"
+
+
+def test_two_trainings_measure_and_choose_one_after_the_other(tmp_path):
+    shelf, order = Shelf(tmp_path), []
+    with ThreadPoolExecutor(1) as pool, shelf.alone("dogs"):
+        other = pool.submit(lambda: [train(sample_of(*cloud()), id="dogs", shelf=shelf), order.append("trained")])
+        wait([other], timeout=0.5)
+        in_force(shelf, "1")
+        order.append("mine")
+    assert order == ["mine", "trained"]
+    assert shelf.versions("dogs")[0].version == "1"  # in the other's bake-off, and kept
 
 
 def test_json_of_a_collection_has_all_that_is_known(tmp_path):

@@ -1,7 +1,9 @@
 """Galleries as files: whole or not at all, nothing foreign, nothing run."""
 
+import io
 import json
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -117,6 +119,15 @@ def test_spoiled_documents_are_refused_with_the_reason(tmp_path, change, said):
     (tmp_path / "people.json").write_text(spoiled(change))
     with pytest.raises(OptionError, match=f"people.json: .*{said}"):
         Gallery.load(tmp_path / "people.json")
+
+
+def test_an_npz_that_claims_to_be_larger_than_the_memory_is_refused(tmp_path):
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)})
+    with zipfile.ZipFile(tmp_path / "bomb.npz", "w") as archive:
+        archive.writestr("facts.npy", header.getvalue())
+    with pytest.raises(OptionError, match="expected a gallery that Pixwise saved, got another or a broken file"):
+        Gallery.load(tmp_path / "bomb.npz")
 
 
 def test_another_suffix_a_missing_file_and_a_missing_folder_are_told(tmp_path):

@@ -74,7 +74,7 @@ def test_a_thousand_faces_take_less_than_ten_seconds():
 def test_what_cannot_be_grouped_is_told():
     with pytest.raises(OptionError, match="threshold must be given with bare vectors"):
         group(np.ones((2, 3)))
-    with pytest.raises(OptionError, match="threshold must be given for vectors of 'mine', which has no card here"):
+    with pytest.raises(OptionError, match="threshold must be given for vectors of 'mine', which is no built-in card"):
         group([answer(turned(0), model=ModelInfo("mine"))])
     with pytest.raises(OptionError, match="vectors must be of one model, got 'sface' and 'auraface'"):
         group([answer(turned(0)), answer(turned(0), model=ModelInfo("auraface"))], 0.5)

@@ -8,6 +8,7 @@ from identity.test_gallery import MODEL, answer, turned
 
 import pixwise as px
 from pixwise.errors import OptionError, ShapeError, SourceError
+from pixwise.identity.groups import group
 from pixwise.identity.threshold import GIVEN
 from pixwise.identity.verification import compare, verify
 from pixwise.picture import Picture
@@ -82,6 +83,37 @@ def test_two_models_or_dimensions_are_refused():
         verify(answer(turned(0)), answer(turned(0), model=ModelInfo("auraface")))
     with pytest.raises(ShapeError, match="vectors must have one dimension, got 3 and 4"):
         verify(np.ones(3), np.ones(4), threshold=0.5)
+
+
+def of_folder(tmp_path):
+    """A folder whose card says that it made the vectors."""
+    (tmp_path / "model.onnx").write_bytes(b"never opened")
+    (tmp_path / "card.toml").write_text(
+        'id = "mine"\ntask = "identify"\nhead = "vector"\n[options]\nthreshold = 0.5\n'
+        '[input]\nsize_hw = [8, 8]\n[[files]]\npart = "model"\npath = "model.onnx"\n'
+    )
+    return str(tmp_path)
+
+
+def test_the_card_of_a_folder_tells_the_threshold_of_its_answers(tmp_path):
+    mine = [answer(turned(angle), model=ModelInfo("mine")) for angle in (0, 55)]
+    found = verify(*mine, model=of_folder(tmp_path))
+    assert (found.same, found.threshold, found.threshold_source) == (True, 0.5, "the card of mine")
+    assert group(mine, model=of_folder(tmp_path)).tolist() == [0, 0]
+
+
+def test_a_model_that_did_not_make_the_vectors_tells_no_threshold(tmp_path):
+    with pytest.raises(OptionError, match="model must be the one that made the vectors, 'sface', got 'mine'; leave it"):
+        verify(answer(turned(0)), answer(turned(5)), model=of_folder(tmp_path))
+
+
+def test_a_row_of_an_answer_is_refused_with_the_way_out():
+    with pytest.raises(OptionError, match=r"got a row; say answer.select\(\[0\]\) for row 0"):
+        verify(answer(turned(0))[0], answer(turned(5)))
+
+
+def test_thresholds_of_numpy_are_numbers():
+    assert verify(answer(turned(0)), answer(turned(5)), threshold=np.float32(0.5)).threshold == 0.5
 
 
 def test_faces_without_vectors_are_refused_with_the_way_out():

@@ -22,7 +22,7 @@ from pixwise.cli.options import (
 )
 from pixwise.cli.progress import Arrivals, waiting
 from pixwise.cli.run import Answered, answered, limits_of, write_all
-from pixwise.loading import as_loaded, load_card, load_model
+from pixwise.loading import advising, as_loaded, load_card, load_model
 from pixwise.quantize import has_int8
 from pixwise.results import Result
 from pixwise.task import Task
@@ -117,9 +117,10 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     cls.check(card, options)
     with Arrivals(card.id, lines=False) as arrivals:
         files = store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
-    options["helpers"] = {
-        need: load(task_class(need), {**machine, "model": id, "precision": ""}) for need, id in helpers.items()
-    }
+    options["helpers"] = {}
+    for need, id in helpers.items():
+        with advising(need):
+            options["helpers"][need] = load(task_class(need), {**machine, "model": id, "precision": ""})
     making = card.made and not all(has_int8(path) for path in files.values() if path.suffix == ".onnx")
     with waiting(f"{card.id}: its int8 copy is made, once" if making else ""):
         session = load_model(card, **{**machine, "offline": offline})

@@ -24,6 +24,7 @@ from pixwise.cli.options import (
     output_options,
 )  # fmt: skip
 from pixwise.cli.progress import Progress
+from pixwise.cli.table import clean
 from pixwise.collections.classifying import MembershipClassifier
 from pixwise.collections.focus import EMBEDDINGS, TARGETS, Focus
 from pixwise.collections.jobs import evaluate, train_all, train_service
@@ -73,7 +74,7 @@ def _train(
 
 def _told(outcome: Outcome, json_: bool) -> Outcome:
     """Say at once what became of a collection."""
-    name = outcome.id if outcome.name in ("", outcome.id) else f"{outcome.id} ({outcome.name})"
+    name = clean(outcome.id if outcome.name in ("", outcome.id) else f"{outcome.id} ({outcome.name})")
     for note in outcome.notes:
         say(f"pixwise: {note}")
     if outcome.reason:
@@ -103,8 +104,8 @@ def _list(folder: str | None, json_: bool) -> int:
     titles = ("id", "name", "looks at", "embeddings", "rows", "yes", "trained", "macro precision")
     print_table(titles, [
         (
-            each.id, each.name, each.focus.target, "+".join(each.focus.embeddings), str(each.data["rows"]),
-            str(each.data["yes"]), each.trained, f"{each.metrics['macro_precision']:.3f}",
+            clean(each.id), clean(each.name), each.focus.target, "+".join(each.focus.embeddings),
+            str(each.data["rows"]), str(each.data["yes"]), each.trained, f"{each.metrics['macro_precision']:.3f}",
         )
         for each in found
     ])  # fmt: skip
@@ -121,7 +122,7 @@ def _show(id: str, folder: str | None, json_: bool) -> int:
         f"{each.model} {each.revision or 'no revision known'} {each.precision} {each.dimension}" for each in best.spaces
     ]
     print_table((), [
-        ("id", best.id), ("name", best.name), ("version", best.version), ("trained", best.trained),
+        ("id", clean(best.id)), ("name", clean(best.name)), ("version", best.version), ("trained", best.trained),
         ("looks at", best.focus.target), *(("embedding", space) for space in spaces),
         *((key, str(value)) for key, value in told["data"].items()), ("kept in", str(shelf.place(id))),
     ])  # fmt: skip

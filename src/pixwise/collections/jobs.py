@@ -15,14 +15,13 @@ from pixwise.errors import (
     ModelFileError,
     ModelMissingError,
     OptionError,
-    OutputError,
     PixwiseError,
     SetupError,
 )
 
 __all__ = ["evaluate", "train_all", "train_service"]
 
-_ENDS = (FetchError, LicenceError, ModelFileError, ModelMissingError, OutputError, SetupError)  # no collection's own
+_ENDS = (FetchError, LicenceError, ModelFileError, ModelMissingError, SetupError)  # no collection's own
 
 
 def train_all(samples: Sequence[tuple[str, Callable[[], Sample]]], shelf: Shelf, *, seed: int = 0) -> Iterator[Outcome]:

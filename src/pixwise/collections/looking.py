@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from pixwise.collections.focus import EMBEDDINGS, Focus, Space
 from pixwise.errors import DataError
+from pixwise.loading import advising
 from pixwise.picture import Picture
 from pixwise.pixels import crop
 from pixwise.result import ImageInfo, ModelInfo
@@ -77,12 +78,13 @@ class Looker:
         names = models or focus.models(EMBEDDINGS)
         embedders = tuple(pool.task("embed", name, **load) for name in names)
         machine = {key: load[key] for key in ("device", "threads", "offline", "accept_licence") if key in load}
-        find = {
-            "whole_image": lambda: None,
-            "prominent_person": lambda: pool.task("detect", finder, labels=("person",), **machine),
-            "prominent_face": lambda: pool.task("faces", finder, **machine),
-        }[focus.target]()
-        return cls(embedders, focus, find)
+        if focus.target == "whole_image":
+            return cls(embedders, focus)
+        task, options = {"prominent_person": ("detect", {"labels": ("person",)}), "prominent_face": ("faces", {})}[
+            focus.target
+        ]
+        with advising(task, "--finder"):
+            return cls(embedders, focus, pool.task(task, finder, **options, **machine))
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -177,7 +177,7 @@ def _stacked(vectors: Sequence[Any], ids: Sequence[str]) -> npt.NDArray[np.float
 def _numbers(vector: Any, photo_id: str) -> npt.NDArray[np.float64]:
     try:
         array = np.array([np.nan if number is None else number for number in vector], np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # JSON's whole numbers may be of any length
         array = np.zeros((1, 1))
     if array.ndim != 1 or isinstance(vector, str | bytes | Mapping):
         raise DataError(f"vector of photo {photo_id!r} must be a list of numbers, got {_brief(vector)}; mend the data")

@@ -92,8 +92,11 @@ class Service:
         ):
             reason = DataError(f"collection must be an object with an id, got {_brief(told)}; mend the service")
             return Entry("", "", reason)
-        id = str(told["id"])
-        name = str(told.get("name") or id)
+        id, name = (str(told.get(key) or told["id"]).encode("utf-8", "replace").decode() for key in ("id", "name"))
+        if id != str(told["id"]):  # half of a letter: no address and no folder can be named after it
+            return Entry(
+                id, name, DataError(f"id of a collection must be Unicode, got {_brief(told)}; mend the service")
+            )
         try:
             return Entry(id, name, Focus.of_service(told.get("collection_focus"), self.embeddings or EMBEDDINGS))
         except PixwiseError as error:

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
@@ -27,7 +27,7 @@ from pixwise.notes import home
 __all__ = ["KEPT", "Shelf"]
 
 KEPT = 10  # versions of a collection
-_BEST, _PART = "best.json", ".part"
+_BEST, _PART, _LOCK = "best.json", ".part", ".lock"
 _PATIENCE_S = 600  # nobody takes longer to write two small files
 
 
@@ -93,6 +93,16 @@ class Shelf:
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
+
+    @contextmanager
+    def alone(self, id: str | int) -> Iterator[None]:
+        """Only one process, and one thread of it, measures and chooses among the versions of a collection at a time."""
+        from pixwise.intake import locked
+
+        with ExitStack() as stack:
+            with _writing(self.place(id)):
+                stack.enter_context(locked(self.place(id) / _LOCK))
+            yield
 
     def choose(self, id: str | int, version: str, bake_off: Mapping[str, Mapping[str, float]]) -> None:
         """Put a version in force; the others of the bake-off are kept, what is in none of it goes.

@@ -105,10 +105,11 @@ def train(sample: Sample, *, id: str | int, name: str = "", shelf: Shelf, seed: 
     test = (rows.vectors[parts.test], rows.labels[parts.test])
     made = _made(sample, str(id), name or str(id), seed, *fitted(rows.vectors[parts.train], rows.labels[parts.train]))
     made = replace(made, metrics=measure(made.probabilities(test[0]), test[1]))
-    shelf.add(made)
-    bake_off = rank(shelf.versions(id), sample, *test)
-    best = next(iter(bake_off))
-    shelf.choose(id, best, bake_off)
+    with shelf.alone(id):  # another training must not take away what this one puts in force
+        shelf.add(made)
+        bake_off = rank(shelf.versions(id), sample, *test)
+        best = next(iter(bake_off))
+        shelf.choose(id, best, bake_off)
     return Outcome(made.id, made.name, made, best, bake_off[best], notes=sample.notes)
 
 

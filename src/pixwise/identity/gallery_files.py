@@ -33,6 +33,7 @@ _BROKEN = (
     TypeError,
     AttributeError,
     EOFError,
+    MemoryError,
     zipfile.BadZipFile,
     zlib.error,
     RecursionError,

@@ -25,12 +25,13 @@ Ints = npt.NDArray[np.int64]
 _MOST = 20_000  # (N, N) float32 takes 1.6 GB then
 
 
-def group(faces: npt.NDArray | Sequence[Identities], threshold: float | None = None) -> Ints:
+def group(faces: npt.NDArray | Sequence[Identities], threshold: float | None = None, *, model: str = "") -> Ints:
     """Which faces are of one person, without knowing who it is. The same faces give the same groups.
 
     Args:
         faces: (N, D) vectors, or answers of `identify`, whose faces are counted in their order.
         threshold: mean cosine from which two groups are one person; None takes that of the model's card.
+        model: that made the answers, as it is loaded; needed for the card of a folder, and without a threshold only.
 
     Returns:
         (N,) numbers of groups, from 0 in the order in which they first appear.
@@ -49,7 +50,7 @@ def group(faces: npt.NDArray | Sequence[Identities], threshold: float | None = N
             check_same_model(one.model, other.model, "ask all with one model")
         if not answers:
             return np.zeros(0, np.int64)
-        limit, _ = threshold_of_model(answers[0].model, threshold)
+        limit, _ = threshold_of_model(answers[0].model, threshold, model)
         vectors = np.concatenate([answer.vectors for answer in answers])
     count = check_shape("vectors", vectors, ("N", "D"), finite=True)["N"]
     if count > _MOST:

@@ -60,7 +60,7 @@ def verify(
 
     Args:
         a, b: pictures, of which the largest face counts; answers of `identify`; or (D,) vectors.
-        model: of `identify`; empty for the default. Not asked when no picture is given.
+        model: of `identify`; empty for the default. Of vectors and answers it only tells the threshold.
         threshold: cosine from which they are; None takes that of the model's card.
         device, threads, offline, accept_licence: as in `Task.load`.
         limits, allow_urls, background: as in `Picture.open`.
@@ -77,21 +77,21 @@ def verify(
     sides = [each if _is_known(each) else Picture.open(each, **opening) for each in (a, b)]
     load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
     kept = shared_pool() if pool is None else pool
-    return compare(*sides, threshold, lambda: kept.task("identify", model, **load))
+    return compare(*sides, threshold, lambda: kept.task("identify", model, **load), model)
 
 
-def compare(a: Any, b: Any, threshold: float | None, identifier: Callable[[], Task]) -> Verification:
+def compare(a: Any, b: Any, threshold: float | None, identifier: Callable[[], Task], named: str = "") -> Verification:
     """As `verify`, with a function that gives the loaded task; it is called when a picture must be looked at."""
     known = [each for each in (a, b) if _is_known(each)]
     task = None if len(known) == 2 else identifier()
     sides = [_side(each, place, task) for place, each in enumerate((a, b))]
-    named = [side.model for side in sides if side.model.id]
-    model = named[0] if named else ModelInfo()
-    check_same_model(model, named[-1] if named else model, "ask both with one model")
+    makers = [side.model for side in sides if side.model.id]
+    model = makers[0] if makers else ModelInfo()
+    check_same_model(model, makers[-1] if makers else model, "ask both with one model")
     if sides[0].vector.shape != sides[1].vector.shape:
         sizes = " and ".join(str(len(side.vector)) for side in sides)
         raise ShapeError(f"vectors must have one dimension, got {sizes}; ask both with one model")
-    limit, source = threshold_of_model(task.card if task else model, threshold)
+    limit, source = threshold_of_model(task.card if task else model, threshold, named)
     similarity = float(np.clip(sides[0].vector @ sides[1].vector, -1, 1))
     return _told(sides, similarity, limit, source, model)
 
@@ -100,6 +100,8 @@ def _is_known(thing: Any) -> bool:
     """It needs no model: faces that were looked at before, or a vector."""
     if isinstance(thing, Faces) and not isinstance(thing, Identities):
         raise OptionError("faces must come with vectors, got an answer of faces; ask px.identify(picture) instead")
+    if hasattr(thing, "vector") and not isinstance(thing, Identities):
+        raise OptionError("a face must come as an answer of one face, got a row; say answer.select([0]) for row 0")
     return isinstance(thing, Identities) or (isinstance(thing, np.ndarray) and thing.ndim == 1)
 
 
