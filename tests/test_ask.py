@@ -7,6 +7,7 @@ from PIL import Image
 
 import pixwise as px
 from pixwise.errors import OptionError, SourceError
+from pixwise.samples import photo_like
 from pixwise.task_table import TASKS, task_class
 
 
@@ -77,3 +78,18 @@ def test_more_values_than_places_are_told(photo):
 def test_a_value_given_twice_is_told(photo):
     with pytest.raises(OptionError, match="model of quality must be given once, got it by place and by name"):
         px.quality(photo, "measures", model="measures")
+
+
+def test_alternative_text_is_that_of_the_caption(tmp_path):
+    from oracle import captioners
+
+    folder = str(captioners.save_merged("blip", captioners.make("blip"), tmp_path))
+    pictures = [photo_like(60, 80, seed) for seed in (0, 1)]
+    told = [answer.alt_text for answer in px.caption(pictures, folder, min_tokens=5)]
+    assert px.alt_text(pictures, folder, min_tokens=5) == told
+    assert px.alt_text(pictures[0], folder, min_tokens=5) == told[0]
+
+
+def test_a_misspelt_option_of_alternative_text_is_refused():
+    with pytest.raises(OptionError, match="option of caption must be known, got 'beam'"):
+        px.alt_text(photo_like(60, 80), beam=4)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pixwise.errors import OptionError, ShapeError
 from pixwise.results import (
     RESULTS,
+    Caption,
     Classes,
     Detections,
     Embedding,
@@ -357,3 +358,9 @@ def test_a_vector_is_a_read_only_copy():
 def test_vectors_that_do_not_fit_are_refused(given, words):
     with pytest.raises(ShapeError, match=words):
         Embedding(**given)
+
+
+def test_alternative_text_of_a_caption_loses_a_cut_end():
+    told = {"score": 0.5, "tokens": 5}
+    assert Caption(text="a picture of a dog with a", stop="length", **told).alt_text == "A dog"
+    assert Caption(text="a picture of a dog with a", stop="end", **told).alt_text == "A dog with a"

@@ -7,6 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+def _captioner(folder: Path) -> None:
+    from oracle import captioners
+
+    captioners.save_merged("blip", captioners.make("blip"), folder)
+
+
 def _finder(folder: Path) -> None:
     from oracle import finders
 
@@ -45,6 +51,7 @@ def _clip(folder: Path) -> None:
 
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
+    "captioner": _captioner,
     "face-detector": _face_detector,
     "face-recogniser": _face_recogniser,
     "clip": _clip,

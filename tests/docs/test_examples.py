@@ -45,6 +45,8 @@ def test_there_is_an_example_for_every_task():
         "moderate",
         "zeroshot",
     } <= told
+    assert {"detect", "faces", "classify", "ocr", "codes", "quality", "embed", "find", "identify", "zeroshot"} <= told
+    assert "caption" in told
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)

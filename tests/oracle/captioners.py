@@ -128,10 +128,10 @@ def save_exported(name: str, model: torch.nn.Module, folder: Path) -> Path:
 
 def save_merged(name: str, model: torch.nn.Module, folder: Path) -> Path:
     """As the hub has it, without a card."""
-    save_checkpoint(name, model, folder / "merged")
-    (folder / "merged" / "model.safetensors").unlink()
-    write_merged(model, folder / "merged" / "onnx")
-    return folder / "merged"
+    save_checkpoint(name, model, folder)
+    (folder / "model.safetensors").unlink()
+    write_merged(model, folder / "onnx")
+    return folder
 
 
 FORMS = {"exported": save_exported, "merged": save_merged}
