@@ -155,8 +155,8 @@ def save(name: str, model: torch.nn.Module, folder: Path) -> Path:
 def finder(name: str, model: torch.nn.Module, folder: Path, **options: Any) -> Finder:
     """The task for a saved model.
 
-    Neither of torch's exporters takes Grounding DINO (transformers 5.23, torch 2.13: `isin`), so torch itself answers
-    our feeds in its place.
+    Neither of torch's exporters takes Grounding DINO (transformers 5.23, torch 2.13: the older one stops at `isin`, the
+    newer one at `view` after attention, with `eager` attention at `cummax`), so torch itself answers our feeds instead.
     """
     if name != "grounding_dino":
         return Finder.load(str(folder), threads=1, **options)

@@ -1,7 +1,8 @@
 """Tiny models with a tower for pictures and one for texts, of the real `transformers` classes, with real tokenizers.
 
 CLIP's tokenizer is a byte-level BPE that `CLIPTokenizer` made, SigLIP's a unigram model as its sentencepiece file is,
-SigLIP 2's a BPE over whole lines that `Siglip2Tokenizer` made; each is trained on a few sentences.
+SigLIP 2's a BPE over whole lines that `Siglip2Tokenizer` made, trained on a few sentences. The first two are given
+their pieces: their training comes out differently in each process.
 """
 
 from __future__ import annotations
@@ -52,33 +53,41 @@ def siglip(size: int, end: int) -> torch.nn.Module:
     return transformers.SiglipModel(transformers.SiglipConfig(text_config=text, vision_config=towers._SEEN))
 
 
+def _words() -> list[str]:
+    return sorted({word.strip(",").lower() for word in " ".join(_LINES).split()})
+
+
 def clip_tokenizer() -> transformers.PreTrainedTokenizerBase:
-    """`CLIPTokenizer` with merges of its own; its last token ends a text, as OpenAI's does."""
-    made = transformers.CLIPTokenizer().backend_tokenizer
+    """`CLIPTokenizer` with merges of its own, each word from its left; its last token ends a text, as OpenAI's does."""
+    signs = sorted(pre_tokenizers.ByteLevel.alphabet())
+    merges = []
+    for word in _words():
+        ends = [*word[:-1], word[-1] + "</w>"]
+        merges += [("".join(ends[:i]), ends[i]) for i in range(1, len(ends))]
+    merges = list(dict.fromkeys(merges))
     marks = ["<|startoftext|>", "<|endoftext|>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=600, end_of_word_suffix="</w>", initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )  # fmt: skip
-    made.train_from_iterator(_LINES, trainer)
-    model = json.loads(made.to_str())["model"]
-    vocab = {token: i for i, token in enumerate([*sorted(set(model["vocab"]) - set(marks)), *marks])}
-    return transformers.CLIPTokenizer(vocab=vocab, merges=[tuple(merge) for merge in model["merges"]])
+    tokens = [*signs, *(sign + "</w>" for sign in signs), *dict.fromkeys(map("".join, merges)), *marks]
+    return transformers.CLIPTokenizer(vocab={token: i for i, token in enumerate(tokens)}, merges=merges)
+
+
+def _pieces() -> list[tuple[str, float]]:
+    """Pieces of words and the logarithm of how often each comes: words, and letters, which are rarer."""
+    likely = [("▁" + word, -2 - 0.01 * i) for i, word in enumerate(_words())]
+    letters = sorted({*"".join(word for word, _ in likely)} - {word for word, _ in likely})
+    rare = [(sign, -4 - 0.01 * i) for i, sign in enumerate(letters)]
+    return [("<unk>", 0.0), ("</s>", 0.0), *likely, *rare]
 
 
 def siglip_tokenizer() -> transformers.PreTrainedTokenizerBase:
     """Lowercase, no punctuation, single blanks; `</s>` ends a text and fills it up."""
-    made = tokenizers.Tokenizer(models.Unigram())
+    made = tokenizers.Tokenizer(models.Unigram(_pieces(), unk_id=0))
     punctuation = tokenizers.Regex("[" + "".join("\\" + sign for sign in string.punctuation) + "]")
     made.normalizer = normalizers.Sequence(
         [normalizers.Lowercase(), normalizers.Replace(punctuation, ""),
          normalizers.Replace(tokenizers.Regex(r"\s+"), " "), normalizers.Strip()]
     )  # fmt: skip
     made.pre_tokenizer, made.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=90, special_tokens=["<unk>", "</s>"], unk_token="<unk>", show_progress=False
-    )
-    made.train_from_iterator(_LINES, trainer)
+    made.add_special_tokens(["<unk>", "</s>"])
     made.post_processor = processors.TemplateProcessing("$A </s>", special_tokens=[("</s>", made.token_to_id("</s>"))])
     return transformers.PreTrainedTokenizerFast(
         tokenizer_object=made, unk_token="<unk>", eos_token="</s>", pad_token="</s>", model_input_names=["input_ids"]
