@@ -156,11 +156,11 @@ def test_a_damaged_collection_does_not_hide_the_others(cli, trained, tmp_path):
 
 
 def test_a_head_is_learnt_and_used(cli, reds, tmp_path):
-    code, out, err = cli("learn-head", reds, "--model", "look", "-o", tmp_path / "head")
+    code, out, err = cli("learn-head", reds, "--model", "look", "-o", tmp_path / "my head")
     assert (code, err) == (0, "")
     assert out.startswith("accuracy 1.000 (0.439 to 1.000 with 95 %) on 3 pictures that it had not seen, over look")
-    assert f"pixwise classify PICTURE --model {tmp_path}/head" in out
-    found = json.loads(cli("classify", reds / "no/2.png", "--model", tmp_path / "head", "--json").out)
+    assert f"pixwise classify PICTURE --model '{tmp_path}/my head'" in out
+    found = json.loads(cli("classify", reds / "no/2.png", "--model", tmp_path / "my head", "--json").out)
     assert found["classes"][0]["label"] == "no"
 
 

@@ -148,6 +148,12 @@ def test_verify_names_the_picture_without_a_face_or_that_is_not_there(cli, photo
 
 
 @pytest.mark.assets
+def test_verify_takes_two_pictures_and_no_more(cli, photos):
+    told = cli("verify", "d*.jpg", "two.jpg")
+    assert (told.code, "pictures must be two, A and B, got 3; name two files" in told.err) == (2, True)
+
+
+@pytest.mark.assets
 def test_unknown_faces_are_grouped(cli, photos, models):
     told = json.loads(cli("gallery", "group", ".", "--threshold", 0.9, "--json", *models).out)
     where = {}

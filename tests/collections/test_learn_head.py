@@ -110,6 +110,23 @@ def test_a_head_is_replaced_and_anything_else_is_not(learnt, looker, tmp_path):
         learn_head(folder, tmp_path / "mine", looker)
 
 
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_disk_that_fails_leaves_the_old_head_and_nothing_else(learnt, looker, tmp_path, monkeypatch, step):
+    learn_head(learnt[0], tmp_path / "head", looker)
+    before, real = (tmp_path / "head/card.toml").read_text("utf-8"), getattr(os, step)
+
+    def failing(*args):
+        if step == "fsync" or str(args[0]).endswith(".part"):
+            raise OSError(28, "No space left on device")
+        return real(*args)
+
+    monkeypatch.setattr(os, step, failing)
+    with pytest.raises(OutputError, match="head: expected to be written, got No space left on device"):
+        learn_head(learnt[0], tmp_path / "head", looker)
+    assert [path.name for path in tmp_path.iterdir()] == ["head"]
+    assert (tmp_path / "head/card.toml").read_text("utf-8") == before
+
+
 def test_too_few_classes_are_counted_before_and_after_looking(tmp_path, looker):
     folder = draw_folder(tmp_path / "set", count=6, tints={"a": (0, 0, 0)})
     with pytest.raises(DataError, match="must be at least two with 5 pictures each, got a 6; add pictures, a sub-fold"):

@@ -24,6 +24,11 @@ def test_paths_are_from_the_folder_of_the_csv_on(tmp_path):
     ]
 
 
+def test_a_line_break_in_a_name_is_part_of_it(tmp_path):
+    (tmp_path / "pairs.csv").write_text('a,b,same\n"x\ny.jpg",z.jpg,1\n')
+    assert [pair.a.name for pair in read_pairs(tmp_path / "pairs.csv")] == ["x\ny.jpg"]
+
+
 def test_the_mark_and_the_line_ends_of_spreadsheets_are_read(tmp_path):
     assert len(read_pairs(written(tmp_path, "\ufeffa,b,same\r\nä.jpg,b.jpg,TRUE\r\n"))) == 1
 

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -137,3 +138,32 @@ def test_another_suffix_a_missing_file_and_a_missing_folder_are_told(tmp_path):
         Gallery.load(tmp_path / "none.npz")
     with pytest.raises(OutputError, match="expected a folder to write into, got No such file"):
         Gallery().save(tmp_path / "no" / "people.npz")
+
+
+def test_changes_at_the_same_time_are_all_kept(tmp_path):
+    def add(number):
+        with Gallery.changing(tmp_path / "people.npz", new=True) as people:
+            people.add(f"person {number}", np.eye(128)[number])
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(20)))
+    assert len(Gallery.load(tmp_path / "people.npz")) == 20
+
+
+def test_a_change_that_fails_leaves_the_gallery_as_it_was(tmp_path):
+    gallery().save(tmp_path / "people.json")
+    with pytest.raises(OptionError, match="name must be"), Gallery.changing(tmp_path / "people.json") as people:
+        [people.remove(name) for name in ("Ada", "Bob")]
+    assert "Ada" in Gallery.load(tmp_path / "people.json")
+    with pytest.raises(SourceError, match="make one: pixwise gallery add"), Gallery.changing(tmp_path / "none.npz"):
+        pass
+
+
+def test_a_link_stays_one_and_rights_stay_as_they_were(tmp_path):
+    (tmp_path / "people.npz").symlink_to("real.npz")
+    gallery().save(tmp_path / "people.npz")
+    assert (tmp_path / "real.npz").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "real.npz").chmod(0o640)
+    gallery().save(tmp_path / "people.npz")
+    assert (tmp_path / "people.npz").is_symlink()
+    assert (tmp_path / "real.npz").stat().st_mode & 0o777 == 0o640

@@ -39,17 +39,18 @@ __all__ = ["command"]
 def _add(name: str, inputs: tuple[str, ...], gallery: str, largest: bool, **options: Any) -> int:
     name = check_name(name)
     people = Gallery.load(gallery) if os.path.exists(gallery) else Gallery()
-    failed = _Failures()
-    added, pictures = 0, _pictures(inputs, options, failed)
+    seen, failed = Gallery(people.model), _Failures()
+    pictures = _pictures(inputs, options, failed)
     for answer in _asked(load(Identifier, options), pictures, failed) if pictures else ():
         try:
-            people.add(name, answer.largest if largest and len(answer) else answer)
-            added += 1
+            people.check_model(answer.model)
+            seen.add(name, answer.largest if largest and len(answer) else answer)
         except PixwiseError as error:  # no face, several, or another model: the other pictures are added
             failed.tell(str(error))
-    if added:
-        people.save(gallery)
-    click.echo(f"{clean(name)}: {added} added, {people.people.get(name, 0)} in {gallery}")
+    if len(seen):
+        with Gallery.changing(gallery, new=True) as people:  # as it is now: looking at pictures took its time
+            people.merge(seen)
+    click.echo(f"{clean(name)}: {seen.people.get(name, 0)} added, {people.people.get(name, 0)} in {gallery}")
     return int(failed.seen)
 
 
@@ -75,9 +76,8 @@ def _merge(other: str, gallery: str) -> int:
 
 def _changed(gallery: str, change: Callable[[Gallery], Any]) -> int:
     """Load, change, save; a change that fails leaves the file as it was."""
-    people = Gallery.load(gallery)
-    change(people)
-    people.save(gallery)
+    with Gallery.changing(gallery) as people:
+        change(people)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,8 @@ def _print(learnt: LearntHead) -> None:
         for label, count, said in zip(learnt.labels, learnt.counts, learnt.confusion.tolist(), strict=True)
     ]
     print_table(("class", "pictures", *(f"said {label}" for label in learnt.labels)), rows)
-    click.echo(
-        f"\npixwise classify PICTURE --model {learnt.folder if '/' in str(learnt.folder) else f'./{learnt.folder}'}"
-    )
+    place = str(learnt.folder) if "/" in str(learnt.folder) else f"./{learnt.folder}"
+    click.echo(f"\npixwise classify PICTURE --model {shlex.quote(place)}")
 
 
 command = Verb(

@@ -29,11 +29,13 @@ def _run(a: str, b: str, threshold: float | None, json_: bool, **options: Any) -
     opening = {"limits": limits_of(options), **{key: options.pop(key) for key in ("allow_urls", "background")}}
     if threshold is not None:
         check_threshold(threshold)
-    pictures = []
+    pictures: list[Picture] = []
     for given in expand([a, b], allow_urls=opening["allow_urls"]):
         if given.error is not None:
             raise given.error
         pictures.append(Picture.open(given.source, **opening))
+    if len(pictures) != 2:
+        raise click.UsageError(f"pictures must be two, A and B, got {len(pictures)}; name two files")
     found = compare(*pictures, threshold, lambda: load(Identifier, options))
     if json_:
         return print_json(found.to_dict())

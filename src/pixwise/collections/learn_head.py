@@ -198,16 +198,29 @@ def _write(learnt: LearntHead, embedder: Task, weights: npt.NDArray, bias: npt.N
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(dir=out.absolute().parent, prefix=f".{out.name}-", suffix=".part"))
-        beside.chmod(0o755)
-        write_through(beside / "head.npz", head.getvalue())
-        write_through(beside / "card.toml", _card_text(learnt, embedder.card, head.getvalue()).encode())
-        before = Path(f"{beside}.before")
-        if out.exists():
-            os.replace(out, before)  # a folder that is not empty cannot be replaced in one step
-        os.replace(beside, out)
-        shutil.rmtree(before, ignore_errors=True)
+        try:
+            beside.chmod(0o755)
+            write_through(beside / "head.npz", head.getvalue())
+            write_through(beside / "card.toml", _card_text(learnt, embedder.card, head.getvalue()).encode())
+            _put(beside, out)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{out}: expected to be written, got {error.strerror or error}; mend its rights") from error
+
+
+def _put(beside: Path, out: Path) -> None:
+    """Rename a folder to where another may be: one that is not empty cannot be replaced in one step."""
+    before = Path(f"{beside}.before")
+    if out.exists():
+        os.replace(out, before)
+    try:
+        os.replace(beside, out)
+    except OSError:
+        if before.exists():
+            os.replace(before, out)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def _card_text(learnt: LearntHead, embedder: Card, head: bytes) -> str:

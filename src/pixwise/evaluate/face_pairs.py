@@ -8,6 +8,7 @@ ada1.jpg,bo.jpg,0
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def read_pairs(path: str | os.PathLike[str]) -> list[FacePair]:
         text = source.read_text("utf-8-sig")  # spreadsheets write a mark before the first column
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{source}: expected a CSV of pairs in UTF-8, got {error}; check the path") from error
-    rows = csv.DictReader(text.splitlines())
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     missing = {"a", "b", "same"} - set(rows.fieldnames or ())
     if missing:
         raise OptionError(f"{source}: must have the columns a, b, same, got none named {', '.join(sorted(missing))}")

@@ -16,7 +16,9 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -223,6 +225,25 @@ class Gallery:
         made = cls(model)
         made._held = _Pictures(model, names, vectors)
         return made
+
+    @classmethod
+    @contextmanager
+    def changing(cls, path: str | os.PathLike[str], *, new: bool = False) -> Iterator[Self]:
+        """Change a saved gallery: loaded before the block, saved after it. Whoever else changes it so waits meanwhile.
+
+        Args:
+            path: of the file. What fails in the block leaves it as it was.
+            new: begin one where there is none.
+
+        Raises:
+            OptionError, SourceError, OutputError: as `load` and `save`.
+        """
+        from pixwise.identity.gallery_files import alone
+
+        with alone(path):
+            people = cls() if new and not os.path.exists(path) else cls.load(path)
+            yield people
+            people.save(path)
 
     def _rows(self, name: str) -> npt.NDArray[np.bool_]:
         """(P,) which rows are a person's."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ import numpy.typing as npt
 from pixwise.errors import OptionError, OutputError, PixwiseError, SourceError
 from pixwise.results import ModelInfo
 
-__all__ = ["read_gallery", "write_gallery"]
+__all__ = ["alone", "read_gallery", "write_gallery"]
 
 SCHEMA = "pixwise/gallery/1"
 _BROKEN = (
@@ -44,7 +46,7 @@ Parts = tuple[ModelInfo, tuple[str, ...], Floats]
 
 def write_gallery(path: str | os.PathLike[str], model: ModelInfo, names: tuple[str, ...], vectors: Floats) -> None:
     """Write a gallery beside its place and rename it: a reader, or a crash, never meets half a file."""
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # a link stays one
     data = _form_of(target, {".npz": _npz, ".json": _json})(model, names, vectors)
     try:
         handle, part = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
@@ -55,11 +57,31 @@ def write_gallery(path: str | os.PathLike[str], model: ModelInfo, names: tuple[s
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():  # a new one is its owner's alone; who may read one that is there does not change
+            shutil.copymode(target, part)
         os.replace(part, target)
     except OSError as error:
         with suppress(OSError):
             os.unlink(part)
         raise OutputError(f"{target}: expected to be written, got {error.strerror}; check space and rights") from error
+
+
+@contextmanager
+def alone(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Only one process, and one thread of it, changes a gallery at a time; the lock lies beside it, and stays."""
+    from pixwise.intake import locked
+
+    target = Path(path)
+    _form_of(target, {".npz": None, ".json": None})
+    with ExitStack() as stack:
+        if target.parent.is_dir():  # else whoever loads or saves says what is wrong
+            try:
+                stack.enter_context(locked(target.with_name(f".{target.name}.lock")))
+            except OSError as error:
+                raise OutputError(
+                    f"{target}: expected a folder to write into, got {error.strerror}; mend its rights"
+                ) from error
+        yield
 
 
 def read_gallery(path: str | os.PathLike[str]) -> Parts:
