@@ -9,13 +9,14 @@
     px.zeroshot("pet.jpg", ["a dog", "a cat"]).label()    # which of your own labels fits
     px.similarity(px.embed("a.jpg"), px.embed("b.jpg"))   # how alike are they
     px.caption("pet.jpg", model="models/blip-base").text  # a sentence; px.alt_text: for the alt of a page
+    px.verify("passport.jpg", "selfie.jpg").same      # one person? px.identify, px.Gallery: who it is
     px.analyze("photo.jpg").draw("photo.jpg").show()  # everything at once
 
     reader = px.TextReader.load()                     # a class for reuse: one model, many pictures, many threads
     for lines in reader(["a.png", "b.png"]): print(lines.text)
 
 Every answer is a typed result: rows of named values, `to_dict()` for JSON, `draw(picture)` to look at, `model` to know
-who said it. Their types are in `pixwise.results`. Importing this module loads nothing else; names are imported when
+who said it. Their types are in `pixwise.results`. Yes/no classifiers of your own: `pixwise.collections`. Importing this module loads nothing else; names are imported when
 they are used.
 """
 
