@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+import tokenizers
 import torch
 from export import checkpoints
 from onnx import TensorProto, helper, numpy_helper
 
 from pixwise.errors import CardError, ModelFileError, ModelMissingError, OptionError, OutputError
-from pixwise.export import export
+from pixwise.export import export, folder
 from pixwise.export.families import FAMILIES
 from pixwise.export.precision import reduce_to
 from pixwise.tasks.classify import Classifier
@@ -293,6 +294,10 @@ def test_offline_the_hub_is_not_asked(tmp_path):
         (lambda folder: (folder / "config.json").write_text("[]"), "expected a JSON object, got list"),
         (lambda folder: (folder / "model.safetensors").unlink(), "expected model.safetensors, got none"),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "expected preprocessor_config.json, got none"),
+        (
+            lambda folder: (folder / "preprocessor_config.json").write_text("{"),
+            "preprocessor_config.json of .*, got Exp",
+        ),
     ],
 )
 def test_what_a_checkpoint_lacks_is_told(vit, tmp_path, spoil, words):
@@ -323,8 +328,46 @@ def test_words_without_a_tokenizer_are_told(cases, tmp_path):
         export(source, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("tokenizer.json", "{", "expected a tokenizer.json, got EOF"),
+        ("tokenizer.json", None, r"which has \d+ words, got one with 3000; copy it"),
+        ("generation_config.json", "{", "generation_config.json of .*: expected JSON, got"),
+        ("generation_config.json", '{"num_beams": "x"}', "folder that can be loaded, got: .* options.beams must be"),
+    ],
+    ids=["cut", "other", "no_json", "no_number"],
+)
+def test_what_could_not_be_loaded_is_not_written(cases, tmp_path, name, content, words):
+    source = checkpoints.save("blip", cases("blip").model, tmp_path / "blip")
+    (source / name).write_text(words_of_another_model() if content is None else content)
+    with pytest.raises((CardError, ModelFileError), match=words):
+        export(source, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["blip"]
+
+
+def words_of_another_model():
+    made = tokenizers.models.WordLevel({f"word{number}": number for number in range(3000)}, unk_token="word0")
+    return tokenizers.Tokenizer(made).to_str()
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Where it is written
+
+
+@pytest.mark.parametrize("out", [".", "..", "x/.."])
+def test_an_output_without_a_name_is_refused(vit, tmp_path, monkeypatch, out):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="output must have a name"):
+        export(vit, out)
+
+
+def test_an_earlier_export_stays_when_the_new_one_cannot_take_its_place(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "card.toml").write_text("mine")
+    with pytest.raises(FileNotFoundError):
+        folder._put(tmp_path / ".out.part", tmp_path / "out")  # which is not there
+    assert (tmp_path / "out" / "card.toml").read_text() == "mine"
 
 
 def test_a_folder_with_files_is_not_written_over(cases, tmp_path):

@@ -18,6 +18,7 @@ from pixwise.language.sentence import Decoding, Sentence
         ({"beams": 2.5}, "beams must be a whole number, got 2.5; round it"),
         ({"temperature": 0.7, "beams": 4}, "temperature must be 0 with 4 beams, got 0.7; draw with beams=1, or search"),
         ({"temperature": -1}, "temperature must be a number from 0 to 100, got -1"),
+        ({"temperature": 1e-45}, "temperature must be 0, or at least 1e-06, got 1e-45; 0 takes"),
         ({"top_k": 5}, "top_k and top_p must come with a temperature above 0, got top_k=5, top_p=1; set temperature=1"),
         ({"temperature": 1, "top_p": 0}, "top_p must be a number from 1e-06 to 1, got 0"),
         ({"repetition_penalty": 0}, "repetition_penalty must be a number from 0.01 to 100, got 0"),

@@ -58,9 +58,18 @@ def test_a_prompt_of_half_a_character_is_refused():
 
 
 def test_a_prompt_longer_than_the_context_is_refused_before_anything_is_asked():
-    words = r"at most 40 tokens together \(the context of vit-gpt2\), got 51 \+ 30; shorten the prompt or lower max_tok"
+    words = r"at most 40 tokens together \(the context of vit-gpt2\), got 51 \+ 1; shorten the prompt$"
     with pytest.raises(OptionError, match=words):
         captioner(with_options(context=40), prompt="p" * 50)
+
+
+def test_without_a_number_of_tokens_a_caption_takes_what_room_the_prompt_leaves():
+    card = with_options(context=40, min_tokens=25)
+    settings = captioner(card, prompt="p" * 20).decoding
+    assert (settings.min_tokens, settings.max_tokens) == (19, 19)
+    assert captioner(with_options(context=40, max_tokens=50)).decoding.max_tokens == 39
+    with pytest.raises(OptionError, match=r"got 21 \+ 20; shorten the prompt or lower max_tokens"):
+        captioner(card, prompt="p" * 20, max_tokens=20)
 
 
 def test_more_tokens_than_the_context_has_are_refused_without_a_model():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 import click
@@ -23,7 +24,9 @@ def run(source: str, out: str, json_: bool, **options: Any) -> int:
         facts = {**vars(done), "folder": str(done.folder), "differences": rows}
         click.echo(json.dumps({"schema": "pixwise/export/1", **facts}, indent=2))
     else:
-        click.echo(f"written: {done.folder} ({done.bytes / 1e6:.1f} MB); use it: --model {done.folder}")
+        click.echo(
+            f"written: {done.folder} ({done.bytes / 1e6:.1f} MB); use it: --model {shlex.quote(str(done.folder))}"
+        )
     return 0
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pixwise.errors import ModelFileError, OptionError, SetupError, nearest
+from pixwise.errors import CardError, ModelFileError, OptionError, PixwiseError, SetupError, nearest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -123,6 +123,8 @@ def _fill(
     image = picture_for(picture)
     compared = _compare_recipe(checkpoint, recipe, image, say)
     parts, model = _parts(checkpoint, family, recipe, image)
+    if family.tokenizer:
+        _compare_words(folder, model, checkpoint.name)
     found = [row for part in parts for row in _write(part, folder, precision, say)]
     _judge(found, tolerance)
     licence = checkpoint.licence()
@@ -130,6 +132,7 @@ def _fill(
     names = {part.file: part.name for part in parts} | ({"tokenizer.json": "tokenizer"} if family.tokenizer else {})
     facts, files = _facts(out.name, checkpoint, family, precision, licence), file_facts(folder, names)
     (folder / CARD).write_text(card_text(facts, recipe, family.options(model, folder), files), "utf-8")
+    _open_like_a_user(folder, family, facts["id"])
     total = sum(each["bytes"] for each in files)
     return Exported(out, family.title, family.task, precision, licence, (*compared, *found), total)
 
@@ -188,6 +191,31 @@ def _judge(found: Sequence[Difference], tolerance: float) -> None:
             f"export must answer as the checkpoint within {tolerance:g}, got {worst.share:.1e} for {worst.output!r} of "
             f"part {worst.part!r}; nothing was written: use --precision fp32, or --tolerance where you can bear it"
         )
+
+
+def _compare_words(folder: Path, model: Any, name: str) -> None:
+    """Whether the model has a vector for each word of the tokenizer: else it is that of another model."""
+    from pixwise.language.tokens import load_tokenizer
+
+    known, words = load_tokenizer(folder / "tokenizer.json").size, model.config.get_text_config(decoder=True).vocab_size
+    if known > words:
+        raise CardError(
+            f"{name}: tokenizer.json must be that of the model, which has {words} words, got one with {known}; "
+            "copy it from the repository of the model"
+        )
+
+
+def _open_like_a_user(folder: Path, family: Family, id: str) -> None:
+    """What cannot be loaded is not written: numbers of the checkpoint's own configs may be nonsense."""
+    from pixwise.task_table import task_class
+
+    try:
+        task_class(family.task).load(str(folder), device="cpu", accept_licence=[id])
+    except PixwiseError as error:
+        said = str(error).replace(folder.name, id)
+        raise ModelFileError(
+            f"export must be a folder that can be loaded, got: {said}; nothing was written: mend the checkpoint"
+        ) from error
 
 
 def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, licence: str) -> Mapping[str, Any]:

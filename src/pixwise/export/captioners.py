@@ -9,7 +9,6 @@ The cache of a decoder has length 0 before the first token. Any decoder of `tran
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache, EncoderDecoderCache
 
 from pixwise.errors import CardError
+from pixwise.export.checkpoint import read_json
 from pixwise.export.parts import Given, Part, Trial
 from pixwise.own_captions import caption_options
 
@@ -198,5 +198,5 @@ def _nothing(cache: EncoderDecoderCache) -> list[Tensor]:
 def captioner_options(model: Any, folder: Path) -> Mapping[str, Any]:
     """Tokens that begin and end a caption, how many fit, and the rules of `generation_config.json`."""
     path = folder / "generation_config.json"
-    generation = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    generation = read_json(path, model.name_or_path) if path.exists() else {}
     return caption_options(model.config.to_dict(), generation, model.name_or_path)

@@ -23,7 +23,7 @@ from pixwise.errors import CardError, ModelFileError, ModelMissingError
 from pixwise.export.parts import Family
 from pixwise.export.tracing import quiet
 
-__all__ = ["Checkpoint", "open_checkpoint"]
+__all__ = ["Checkpoint", "open_checkpoint", "read_json"]
 
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 _OLDER = ("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
@@ -141,7 +141,7 @@ class Checkpoint:
                     "copy it from the repository of the model"
                 ) from error
             path.write_text(json.dumps(made.to_dict(), indent=2, default=str) + "\n", "utf-8")
-        return json.loads(path.read_text("utf-8"))
+        return dict(read_json(path, self.name))
 
     def _copy_tokenizer(self, folder: Path) -> None:
         copied = [self._copy(name, folder) for name in _TOKENIZER]
@@ -179,7 +179,7 @@ def open_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
     """
     name = os.fspath(source)
     if Path(name).is_dir():
-        return Checkpoint(name, "", _read_config(Path(name) / "config.json", name))
+        return Checkpoint(name, "", read_json(Path(name) / "config.json", name))
     repo, _, revision = name.removeprefix("hf:").partition("@")
     if Path(name).exists() or not re.fullmatch(r"[\w.-]+/[\w.-]+", repo):
         what = "a file" if Path(name).exists() else "nothing of this name"
@@ -193,18 +193,20 @@ def open_checkpoint(source: str | os.PathLike[str]) -> Checkpoint:
             "check its name and the network, or name a folder"
         ) from error
     commit = re.search(r"/snapshots/([0-9a-f]{40})/", Path(path).as_posix())
-    return Checkpoint(repo, revision, _read_config(Path(path), repo), commit[1] if commit else "")
+    return Checkpoint(repo, revision, read_json(Path(path), repo), commit[1] if commit else "")
 
 
-def _read_config(path: Path, name: str) -> Mapping[str, Any]:
+def read_json(path: Path, name: str) -> Mapping[str, Any]:
+    """A JSON object of the checkpoint `name`; raises `CardError` where there is none."""
     try:
         table = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise CardError(f"{name}: expected config.json, got none; name the folder of a checkpoint") from error
+        raise CardError(f"{name}: expected {path.name}, got none; name the folder of a checkpoint") from error
     except ValueError as error:
-        raise CardError(f"{path}: expected JSON, got {error}; fetch the checkpoint again") from error
+        raise CardError(f"{path.name} of {name}: expected JSON, got {error}; fetch the checkpoint again") from error
     if not isinstance(table, dict):
-        raise CardError(f"{path}: expected a JSON object, got {type(table).__name__}; fetch the checkpoint again")
+        kind = type(table).__name__
+        raise CardError(f"{path.name} of {name}: expected a JSON object, got {kind}; fetch the checkpoint again")
     return table
 
 

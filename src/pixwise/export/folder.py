@@ -48,6 +48,8 @@ def fresh_folder(out: Path, force: bool) -> Iterator[Path]:
 
 def check_place(out: Path, force: bool) -> None:
     """Refuse a place that is taken, before anything is loaded."""
+    if out.name in ("", ".."):
+        raise OutputError(f"{out}: output must have a name, which becomes that of the model, got none; name a folder")
     if out.exists() and not out.is_dir():
         raise OutputError(f"{out}: output must be a folder, got a file; choose another -o")
     if out.is_dir() and any(out.iterdir()) and not force:
@@ -61,7 +63,12 @@ def _put(part: Path, out: Path) -> None:
     old = out.with_name(part.name + ".old")
     if out.exists():
         os.replace(out, old)
-    os.replace(part, out)
+    try:
+        os.replace(part, out)
+    except BaseException:  # Ctrl-C too
+        if old.exists():
+            os.replace(old, out)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

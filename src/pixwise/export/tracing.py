@@ -51,17 +51,19 @@ def write_onnx(part: Part, path: Path) -> None:
 def quiet() -> Iterator[None]:
     """No warnings, bars and reports of torch and transformers: what matters is compared, and told in our words."""
     said, bars = transformers.logging.get_verbosity(), transformers.logging.is_progress_bar_enabled()
-    exporter = logging.getLogger("torch.onnx")
-    level = exporter.level
+    others = [logging.getLogger(name) for name in ("torch.onnx", "huggingface_hub")]
+    levels = [other.level for other in others]
     transformers.logging.set_verbosity(logging.CRITICAL)
     transformers.logging.disable_progress_bar()
-    exporter.setLevel(logging.CRITICAL)
+    for other in others:
+        other.setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        exporter.setLevel(level)
+        for other, level in zip(others, levels, strict=True):
+            other.setLevel(level)
         transformers.logging.set_verbosity(said)
         if bars:
             transformers.logging.enable_progress_bar()

@@ -15,6 +15,7 @@ __all__ = ["Decoding", "Sentence", "Steps", "stop_of"]
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 _MOST = 100_000
+_COLDEST = 1e-6  # colder, 32-bit scores divided by it are infinite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,11 @@ class Decoding:
         if self.min_tokens > self.max_tokens:
             raise OptionError(
                 f"min_tokens must be at most max_tokens ({self.max_tokens}), got {self.min_tokens}; raise max_tokens"
+            )
+        if 0 < self.temperature < _COLDEST:
+            raise OptionError(
+                f"temperature must be 0, or at least {_COLDEST:g}, got {self.temperature:g}; "
+                "0 takes the most probable token"
             )
         if self.temperature and self.beams > 1:
             raise OptionError(

@@ -131,8 +131,8 @@ class Tokenizer:
 
     @property
     def size(self) -> int:
-        """How many tokens there are, added ones included."""
-        return self._made.get_vocab_size(with_added_tokens=True)
+        """How many tokens there are, those that were added later aside."""
+        return self._made.get_vocab_size(with_added_tokens=False)
 
 
 def check_texts(what: str, given: Any) -> tuple[str, ...]:

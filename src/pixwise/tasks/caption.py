@@ -55,7 +55,7 @@ class Captioner(Task):
 
     Attributes:
         prompt: how the sentence must begin, such as "a photo of"; it is part of the text.
-        max_tokens: most tokens that are added; the card's number, or 30.
+        max_tokens: most tokens that are added; the card's number, or 30, or what the model has room for.
         min_tokens: least tokens before the sentence may end.
         beams: sentences followed side by side, of which the best is told; 1 is quickest, 4 finds better ones.
         length_penalty: with beams, above 1 favours longer sentences, below 1 shorter ones.
@@ -115,10 +115,10 @@ class Captioner(Task):
                 raise CardError(f"card {self.card.id!r} must have options.{key}, got none; add it (docs/caption.md)")
         if not isinstance(self.prompt, str):
             raise OptionError(f"prompt must be a string, got {type(self.prompt).__name__}; put it in quotes")
-        begin = self._begin.shape[1] if "tokenizer" in self.session.files else 1
-        room, most = self.card.options["context"] - begin, self.decoding.max_tokens
+        begin, room, most = self._begin_length, self._room, self.decoding.max_tokens
         if most > room:
-            advice = "shorten the prompt or lower max_tokens" if begin > 1 else "lower max_tokens"
+            both = "shorten the prompt or lower max_tokens" if begin > 1 else "lower max_tokens"
+            advice = both if room > 0 else "shorten the prompt"
             raise OptionError(
                 f"prompt and max_tokens must be at most {room + begin} tokens together (the context of "
                 f"{self.card.id}), got {begin} + {most}; {advice}"
@@ -133,8 +133,10 @@ class Captioner(Task):
         drawn = {key: getattr(self, key) for key in _DRAWN}
         if self.temperature and "beams" not in given:
             known["beams"] = 1  # of a card that searches, when it is asked to draw
-        if "min_tokens" not in given and given.get("max_tokens"):
-            known["min_tokens"] = min(known.get("min_tokens", 0), given["max_tokens"])
+        if "max_tokens" not in given:
+            known["max_tokens"] = max(1, min(known.get("max_tokens", Decoding.max_tokens), self._room))
+        if "min_tokens" not in given:
+            known["min_tokens"] = min(known.get("min_tokens", 0), {**known, **given}["max_tokens"])
         return Decoding(
             **{**known, **given, **drawn},
             end_ids=_ids(card["end_id"]),
@@ -171,6 +173,15 @@ class Captioner(Task):
     @property
     def _tokenizer(self) -> Tokenizer:
         return load_tokenizer(self.session.files["tokenizer"])
+
+    @property
+    def _room(self) -> int:
+        """How many tokens the model can hold behind the begin."""
+        return self.card.options["context"] - self._begin_length
+
+    @property
+    def _begin_length(self) -> int:
+        return self._begin.shape[1] if "tokenizer" in self.session.files else 1
 
     @property
     def _begin(self) -> np.ndarray:
