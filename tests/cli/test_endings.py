@@ -20,6 +20,7 @@ CODES = [
     (errors.OutputError("read-only"), 2, "pixwise: read-only"),
     (errors.ShapeError("other arrays"), 2, "pixwise: other arrays"),
     (errors.SourceError("gone"), 1, "pixwise: gone"),
+    (errors.DataError("one class"), 1, "pixwise: one class"),
     (errors.PictureError("two\nlines"), 1, "pixwise: two lines"),
     (KeyboardInterrupt(), 130, "pixwise: interrupted"),
     (click.UsageError("No such thing."), 2, "pixwise: no such thing (pixwise --help)"),
