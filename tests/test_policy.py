@@ -81,7 +81,22 @@ def test_there_is_one_for_safe_violent_and_explicit():
             'action = "block"',
             'policy must have a rule with action "allow", got none; say what harm',
         ),
-        ('["a photo of {label}"]', '["a photo"]', "templates must each hold {label}, got 'a photo'; say where"),
+        (
+            '["a photo of {label}"]',
+            '["a photo"]',
+            "templates must each hold {label} and no other braces, got 'a photo'",
+        ),
+        (
+            '["a photo of {label}"]',
+            '["{label} {x}"]',
+            "templates must each hold {label} and no other braces, got '{lab",
+        ),
+        (
+            '["a ghost", "a cat"]',
+            '["a ghost", "A  cat"]',
+            "or be written alike in several rules, got 'a cat' and 'A  c",
+        ),
+        ('["a ghost", "a cat"]', '["a ghost", "A ghost"]', "labels must differ, or be written alike in several rules"),
         (
             'otherwise = "block"',
             'otherwise = "no"',
@@ -122,6 +137,11 @@ def test_a_policy_without_rules_is_told(tmp_path, text):
 def test_a_policy_that_is_not_there_is_told(given, words):
     with pytest.raises(OptionError, match=re.escape(words)):
         load_policy(given)
+
+
+def test_a_mark_that_editors_put_before_the_first_letter_is_passed_over(tmp_path):
+    (tmp_path / "mine.toml").write_text(GOOD, "utf-8-sig")
+    assert load_policy(tmp_path / "mine.toml").title == "Mine"
 
 
 def test_bytes_that_are_no_text_are_told(tmp_path):

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from pixwise.errors import OptionError, nearest
+from pixwise.language.labels import SLOT, is_template, same_labels
 
 __all__ = ["ACTIONS", "Policy", "Rule", "load_policy", "policies", "policy_from_table"]
 
 ACTIONS = ("allow", "review", "block")  # from mild to strict
-_SLOT = "{label}"
 _POLICY_KEYS = ("title", "otherwise", "templates", "rule")
 _RULE_KEYS = ("name", "labels", "threshold", "action")
 
@@ -65,7 +65,7 @@ class Policy:
 
     name: str
     rules: tuple[Rule, ...]
-    templates: tuple[str, ...] = (_SLOT,)
+    templates: tuple[str, ...] = (SLOT,)
     otherwise: str = "review"
     title: str = ""
 
@@ -106,7 +106,7 @@ def load_policy(policy: str | os.PathLike[str]) -> Policy:
 
 def _read(path: Any, where: str) -> Policy:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # editors of Windows write a mark before the first letter
     except OSError as error:
         raise OptionError(
             f"{where}: expected a policy file, got {error.strerror}; check the path, or use {' or '.join(policies())}"
@@ -144,13 +144,19 @@ def policy_from_table(table: Mapping[str, Any], *, name: str, where: str) -> Pol
             f'{where}: policy must have a rule with action "allow", got none; say what harmless pictures show, or each '
             "would be shared out among the others"
         )
-    return Policy(
+    policy = Policy(
         name=name,
         rules=rules,
-        templates=_texts(table.get("templates", [_SLOT]), f"{where}: templates", slot=True),
+        templates=_texts(table.get("templates", [SLOT]), f"{where}: templates", slot=True),
         otherwise=_action(table.get("otherwise", "review"), f"{where}: otherwise"),
         title=str(table.get("title", "")),
     )
+    if twice := same_labels(policy.labels):
+        raise OptionError(
+            f"{where}: labels must differ, or be written alike in several rules, got {twice[0]!r} and {twice[1]!r}; "
+            "they would halve each other's share: leave one out"
+        )
+    return policy
 
 
 def _rule(entry: Any, where: str) -> Rule:
@@ -195,7 +201,9 @@ def _texts(given: Any, where: str, *, slot: bool = False) -> tuple[str, ...]:
     twice = [each for each, count in Counter(texts).items() if count > 1]
     if twice:
         raise OptionError(f"{where} must differ, got {twice[0]!r:.80} twice; leave one out")
-    odd = [text for text in texts if slot and _SLOT not in text]
+    odd = [text for text in texts if slot and not is_template(text)]
     if odd:
-        raise OptionError(f"{where} must each hold {_SLOT}, got {odd[0]!r:.80}; say where the label goes")
+        raise OptionError(
+            f"{where} must each hold {SLOT} and no other braces, got {odd[0]!r:.80}; say where the label goes"
+        )
     return tuple(texts)

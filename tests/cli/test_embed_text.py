@@ -34,7 +34,7 @@ def test_people_get_a_table(ask):
 
 
 def test_lines_of_standard_input_are_texts(ask, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"dog\n\ncat\n")))
+    monkeypatch.setattr(sys, "stdin", lines("dog\n\ncat\n"))
     assert len(json.loads(ask("-", "--json").out)) == 2
 
 
@@ -53,5 +53,44 @@ def test_wrong_usage_is_one_line(ask, given, words):
 
 
 def test_standard_input_of_another_encoding_is_told(ask, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("Straße".encode("latin-1"))))
+    monkeypatch.setattr(sys, "stdin", lines("Straße", "latin-1"))
     assert "standard input must be UTF-8, got" in ask("-").err
+
+
+def lines(text: str, encoding: str = "utf-8") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(text.encode(encoding)))
+
+
+@pytest.mark.parametrize("text", ["dog\r\ncat\r\n", "dog\rcat", "dog\n \n\ncat"])
+def test_lines_end_as_on_any_system(ask, monkeypatch, text):
+    monkeypatch.setattr(sys, "stdin", lines(text))
+    assert [each["image"]["source"] for each in json.loads(ask("-", "--json").out)] == ["dog", "cat"]
+
+
+def test_other_signs_do_not_end_a_line(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", lines("dog\u2028cat\x0ccat\n"))
+    assert [each["image"]["source"] for each in json.loads(ask("-", "--json").out)] == ["dog\u2028cat\x0ccat"]
+
+
+def test_the_mark_that_editors_put_before_a_text_is_none_of_it(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", lines("dog\n", "utf-8-sig"))
+    assert [each["image"]["source"] for each in json.loads(ask("-", "--json").out)] == ["dog"]
+
+
+class Interrupted(io.StringIO):
+    """Ctrl-C comes while the second answer is written."""
+
+    came = False
+
+    def write(self, text: str) -> int:
+        if '"cat' in text and not self.came:
+            self.came = True
+            raise KeyboardInterrupt
+        return super().write(text)
+
+
+def test_what_was_done_before_an_interruption_is_written(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", stream := Interrupted())
+    code, _, _ = ask("dog", "cat", "--json")
+    told = json.loads(stream.getvalue())
+    assert (code, [each["image"]["source"] for each in told]) == (130, ["dog"])

@@ -87,7 +87,7 @@ def test_labels_are_read_as_the_reference_joins_them(tmp_path):
     ("labels", "words"),
     [
         ([], r'labels must say what to find, got none; give some: \["a red car", "a dog"\]'),
-        (["a dog", "a cat", "A dog "], "labels must differ, got 'a dog' and 'A dog '; leave one out"),
+        (["a dog", "a cat", "A  dog "], "labels must differ, got 'a dog' and 'A  dog '; leave one out"),
         (["a dog", " "], "label must have words, got ' ' as label 2; leave it out"),
         ([b"a dog"], r"labels must be words for what to find, got \[b'a dog'\]; pass a list of strings"),
         (7, "labels must be words for what to find, got 7"),
@@ -139,7 +139,8 @@ def test_one_label_may_stand_alone():
 @pytest.mark.parametrize(
     ("card", "template", "words"),
     [
-        (OWL, "a photo", r"template must contain \{label\}, got 'a photo'; say where the label goes"),
+        (OWL, "a photo", r"template must hold \{label\} and no other braces, got 'a photo'; say where the label goes"),
+        (OWL, "{label} {x}", r"template must hold \{label\} and no other braces, got '\{label\} \{x\}'"),
         (
             DINO,
             "a {label}",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tokenizers
 
-from pixwise.errors import CardError, OptionError, ShapeError
+from pixwise.errors import CardError, ModelFileError, OptionError, ShapeError
 from pixwise.recipe import Recipe
 from pixwise.registry import Card
 from pixwise.samples import photo_like
@@ -15,6 +15,8 @@ from pixwise.tasks.zeroshot import ZeroShot
 
 PICTURE = np.zeros((20, 30, 3), np.uint8)
 WORDS = {"<unk>": 0, "<pad>": 1, "dog": 2, "cat": 3, "bird": 4, "x": 5}
+SCRIPTS = ("Straße", "猫", "собака", "כלב", "ไก่", "🐕‍🦺", "e\u0301", "é", "{label}", "{x}")
+MORE = {word: 6 + i for i, word in enumerate(("label", *SCRIPTS, *map(str, range(10_000))))}
 DIRECTIONS = np.float32([[1, 0, 0], [1, 0, 0], [0.6, 0.8, 0], [0, 1, 0], [0, 0, 1], [0, 0, -2]])  # one per word
 RECIPE = Recipe(size_hw=(8, 8))
 LABELS = ("dog", "cat", "bird")
@@ -23,15 +25,16 @@ SEEN = [[3.0, 4.0, 0.0]]  # cosines with dog, cat, bird: 0.36 + 0.64, 0.8, 0
 
 @pytest.fixture
 def path(tmp_path):
-    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(WORDS, unk_token="<unk>"))
-    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel(WORDS | MORE, unk_token="<unk>"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    made.add_special_tokens(["<unk>", "<pad>"])
     made.save(str(tmp_path / "tokenizer.json"))
     return tmp_path / "tokenizer.json"
 
 
 def by_words(feeds):
     """The mean of the directions of all words."""
-    return {"text_embeds": DIRECTIONS[feeds["input_ids"]].mean(axis=1)}
+    return {"text_embeds": DIRECTIONS[np.minimum(feeds["input_ids"], WORDS["x"])].mean(axis=1)}
 
 
 def asked(path, labels=LABELS, template=None, head="image_embeds", seen=SEEN, text=by_words, **options):
@@ -88,7 +91,7 @@ def test_of_several_templates_the_mean_of_unit_vectors_counts(path):
 
 
 def test_braces_of_a_label_are_its_own(path):
-    assert asked(path, ("{label}", "{x} {"), template="x {label}")(PICTURE).labels == ("{label}", "{x} {")
+    assert asked(path, ("{label}", "{x}"), template="x {label}")(PICTURE).labels == ("{label}", "{x}")
 
 
 @pytest.mark.parametrize(
@@ -112,9 +115,37 @@ def test_labels_that_cannot_be_asked_for_are_told(path, labels, words):
 
 
 @pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (("dog", "犬"), "label must have a word that model 'fake' knows, got '犬'; say it in its language"),
+        (
+            ("dog x", "dog ?", "dog !"),
+            "labels must differ for model 'fake', got 'dog [?]' and 'dog !', which it reads as",
+        ),
+        (("dog dog cat", "dog dog bird"), "got 'dog dog cat' and 'dog dog bird', which it reads as the same"),
+    ],
+)
+def test_labels_that_the_model_cannot_tell_are_told_before_a_picture_is_decoded(path, labels, words):
+    with pytest.raises(OptionError, match=words):
+        asked(path, labels, card={"text_length": 2})
+
+
+@pytest.mark.parametrize("text", ["{", '{"model": 3}'])
+def test_a_damaged_tokenizer_is_told_before_a_picture_is_decoded(path, text):
+    path.write_text(text)
+    with pytest.raises(ModelFileError, match=r"tokenizer.json: expected a tokenizer.json"):
+        asked(path)
+
+
+def test_a_tokenizer_of_another_model_is_told_before_a_picture_is_decoded(path):
+    with pytest.raises(ModelFileError, match="tokenizer must know '<end>'"):
+        asked(path, card={"pad_token": "<end>"})
+
+
+@pytest.mark.parametrize(
     ("template", "words"),
     [
-        ("a photo", "template must hold {label} and no other braces, got 'a photo'; write .* or None"),
+        ("a photo", "template must hold {label} and no other braces, got 'a photo'; write .* or '{label}' where"),
         ("{label} of {place}", "no other braces, got '{label} of {place}'"),
         ("{label} {}", "no other braces"),
         ("}{label}", "no other braces"),
@@ -136,8 +167,7 @@ def test_options_out_of_range_are_told(path, option, given):
 
 
 def test_labels_in_any_script_are_texts(path):
-    labels = ("Straße", "猫", "собака", "כלב", "ไก่", "🐕‍🦺", "e\u0301", "é")
-    assert set(asked(path, labels)(PICTURE).labels) == set(labels)
+    assert set(asked(path, SCRIPTS)(PICTURE).labels) == set(SCRIPTS)
 
 
 def test_one_label_alone_has_all_of_softmax(path):

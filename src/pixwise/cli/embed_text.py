@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -20,7 +21,10 @@ from pixwise.results import Embedding
 
 __all__ = ["command"]
 
-_TEXT_ROWS = [("TEXT", "In quotes when it has blanks; - reads a text per line from standard input.")]
+_TEXT_ROWS = [
+    ("TEXT", "In quotes when it has blanks; - reads a text per line from standard input, blank lines left out.")
+]
+_AT_ONCE = 256  # texts: their answers are written before the next are asked
 
 
 def _run(texts: tuple[str, ...], format: str, model: str, offline: bool, **machine: Any) -> int:
@@ -39,8 +43,13 @@ def _run(texts: tuple[str, ...], format: str, model: str, offline: bool, **machi
 
     one = texts != ("-",) and len(asked) == 1
     sink = sink_of(Plan(format or "table"), StandardOutput().write, one, render, Embedding)
-    for answer in embed_text(asked, model, **{**machine, "offline": told["offline"]}):
-        sink.add(answer, "")
+    try:
+        for start in range(0, len(asked), _AT_ONCE):
+            for answer in embed_text(asked[start : start + _AT_ONCE], model, **{**machine, "offline": told["offline"]}):
+                sink.add(answer, "")
+    except (KeyboardInterrupt, SystemExit):  # what was done is written
+        sink.close()
+        raise
     sink.close()
     return 0
 
@@ -52,12 +61,12 @@ def _given(texts: tuple[str, ...]) -> tuple[str, ...]:
     if texts != ("-",):
         raise OptionError("texts must be words or '-', got both; leave one of the two out")
     try:
-        read = sys.stdin.buffer.read().decode("utf-8")
+        read = sys.stdin.buffer.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OptionError(
             f"standard input must be UTF-8, got {error.reason} at byte {error.start}; convert it"
         ) from error
-    return tuple(line for line in read.splitlines() if line.strip())
+    return tuple(line.rstrip("\n") for line in io.StringIO(read, newline=None) if line.strip())
 
 
 def _models() -> list[tuple[str, str]]:

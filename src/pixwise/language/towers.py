@@ -9,6 +9,7 @@ why its texts are filled up to their full length.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import numpy.typing as npt
 
-from pixwise.errors import CardError, ShapeError
+from pixwise.errors import CardError, OptionError, ShapeError
+from pixwise.language.labels import fill
 from pixwise.language.tokens import Tokenizer, load_tokenizer
 from pixwise.registry import Card
 from pixwise.session import Session, Tensor
@@ -103,7 +105,7 @@ class TextTower:
             CardError, ShapeError: card and model do not fit each other.
             ModelFileError: the tokenizer is damaged, or is not that of this model.
         """
-        tokenizer = load_tokenizer(self.session.files["tokenizer"], self.card.options.get("text_length", 0))
+        tokenizer = self._tokenizer()
         model = (tokenizer, self.card.head, *(self.card.options.get(name) for name in TEXT_OPTIONS))
         kept = _kept_of(self.session.of("text"))
         rows = kept.get([(*model, text) for text in texts], lambda keys: self._encoded(tokenizer, keys))
@@ -119,9 +121,20 @@ class TextTower:
         Returns:
             (C, D) float32, each of length 1.
         """
-        return unit(
-            sum(self.vectors([template.replace("{label}", label) for label in labels]) for template in templates)
-        )
+        return unit(sum(self.vectors(fill(template, labels)) for template in templates))
+
+    def check(self, labels: Sequence[str], templates: Sequence[str]) -> None:
+        """Find what cannot be asked before the first picture is decoded.
+
+        Raises:
+            OptionError: the model knows no word of a label, or reads two of them as the same.
+            CardError: the card does not say how texts are filled up.
+            ModelFileError: the tokenizer is damaged, or is not that of this model.
+        """
+        tokenizer = self._tokenizer()
+        self._pad(tokenizer)
+        lowercase = bool(self.card.options.get("lowercase"))
+        _check_read(tokenizer, tuple(labels), templates[0], lowercase, self.card.id)
 
     def _encoded(self, tokenizer: Tokenizer, keys: Sequence[Key]) -> Floats:
         """(N, D) of keys that end in their text, those of similar length together: nobody waits for the longest."""
@@ -140,14 +153,21 @@ class TextTower:
         options = self.card.options
         if options.get("lowercase"):
             texts = [text.lower() for text in texts]
+        ids, mask = tokenizer.encode(texts, pad_id=self._pad(tokenizer), fill=self._fills)
+        return _pushed_right(ids, mask) if self._fills and options.get("pad_left") else (ids, mask)
+
+    def _tokenizer(self) -> Tokenizer:
+        return load_tokenizer(self.session.files["tokenizer"], self.card.options.get("text_length", 0))
+
+    def _pad(self, tokenizer: Tokenizer) -> int:
+        """The token that fills up."""
+        options = self.card.options
         if self._fills and not ("pad_token" in options and "text_length" in options):
             raise CardError(
                 f"model {self.card.id!r} must say text_length and pad_token in its options, got one that fills its "
                 "texts up without them; see tokenizer_config.json of its repository"
             )
-        pad = tokenizer.id_of(options["pad_token"]) if "pad_token" in options else 0
-        ids, mask = tokenizer.encode(texts, pad_id=pad, fill=self._fills)
-        return _pushed_right(ids, mask) if self._fills and options.get("pad_left") else (ids, mask)
+        return tokenizer.id_of(options["pad_token"]) if "pad_token" in options else 0
 
     @property
     def _fills(self) -> bool:
@@ -170,6 +190,27 @@ class TextTower:
                 )
             feeds[tensor.name] = known[tensor.name].astype(np.int32 if tensor.dtype == "int32" else np.int64)
         return unit(rows_of(self.session.run(feeds, "text"), _OUTPUTS[self.card.head]))
+
+
+@functools.lru_cache(maxsize=16)  # the second question with the same labels costs only the picture
+def _check_read(tokenizer: Tokenizer, labels: tuple[str, ...], template: str, lowercase: bool, model: str) -> None:
+    """Raise `OptionError` for a label without a word that the model knows, and for two that are the same to it."""
+    texts = fill(template, labels)
+    read, texts = ([text.lower() if lowercase else text for text in each] for each in (labels, texts))
+    alone, mask = tokenizer.encode(read, special=False)  # (C, L) each
+    for label, row, count in zip(labels, alone, mask.sum(axis=1), strict=True):
+        if not tokenizer.decode(row[:count]).strip():
+            raise OptionError(
+                f"label must have a word that model {model!r} knows, got {label!r:.120}; say it in its language"
+            )
+    seen: dict[bytes, str] = {}
+    for label, row in zip(labels, tokenizer.encode(texts)[0], strict=True):
+        other = seen.setdefault(row.tobytes(), label)
+        if other is not label:
+            raise OptionError(
+                f"labels must differ for model {model!r}, got {other!r:.120} and {label!r:.120}, which it reads as the "
+                "same: it takes only signs that it knows, and so many tokens; say one in other words"
+            )
 
 
 def _pushed_right(ids: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ import numpy as np
 from pixwise.boxes import nms_per_class, xyxy_from_cxcywh
 from pixwise.errors import OptionError, ShapeError
 from pixwise.language.florence import FLORENCE_OPTIONS
+from pixwise.language.labels import fill, is_template, same_labels
 from pixwise.language.regions import boxes_in, certainty
 from pixwise.language.tokens import Tokenizer, load_tokenizer
 from pixwise.picture import Picture
@@ -280,8 +281,10 @@ class Finder(Task):
             raise OptionError(
                 f"template is for OWL models, got {self.template!r} for {self.card.id!r}; put the words into the labels"
             )
-        if self.template and "{label}" not in self.template:
-            raise OptionError(f"template must contain {{label}}, got {self.template!r}; say where the label goes")
+        if self.template and not is_template(self.template):
+            raise OptionError(
+                f"template must hold {{label}} and no other braces, got {self.template!r}; say where the label goes"
+            )
         if "tokenizer" in self.session.files:
             self.asked()  # labels that are too long are told before the first picture is decoded
 
@@ -289,7 +292,7 @@ class Finder(Task):
         """The labels as the model takes them."""
         tokenizer = load_tokenizer(self.session.files["tokenizer"])
         template = self.template or self.card.options.get("question", "{label}")
-        texts = tuple(template.replace("{label}", label.strip()) for label in self.labels)
+        texts = tuple(fill(template, map(str.strip, self.labels)))
         length = self.card.options.get("tokens", self.usual_tokens[self.card.head])
         rows = next((each.shape[0] for each in self.session.inputs() if each.name == "input_ids"), -1)
         return self.askers[self.card.head](tokenizer, texts, length, rows if rows > 0 else LABELS_AT_ONCE)
@@ -343,12 +346,9 @@ def _checked_labels(given: Sequence[str] | str) -> tuple[str, ...]:
         raise OptionError(f"labels must be words for what to find, got {given!r:.120}; pass a list of strings")
     if not labels:
         raise OptionError('labels must say what to find, got none; give some: ["a red car", "a dog"]')
-    seen: dict[str, str] = {}
     for number, label in enumerate(labels, 1):
-        key = label.strip().casefold()
-        if not key:
+        if not label.strip():
             raise OptionError(f"label must have words, got {label!r} as label {number}; leave it out")
-        if key in seen:  # the models read lower case: the boxes of the one would be split between both
-            raise OptionError(f"labels must differ, got {seen[key]!r} and {label!r}; leave one out")
-        seen[key] = label
+    if twice := same_labels(labels):  # the boxes of the one would be split between both
+        raise OptionError(f"labels must differ, got {twice[0]!r} and {twice[1]!r}; leave one out")
     return tuple(labels)

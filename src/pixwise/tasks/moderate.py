@@ -78,7 +78,9 @@ class Moderator(Task):
 
     def check_options(self) -> None:
         check_pixels_only(self.card, self.session)
-        self.loaded_policy  # noqa: B018  (read now: a mistake in it must not cost the fetching of a model)
+        policy = self.loaded_policy  # read now: a mistake in it must not cost the fetching of a model
+        if "tokenizer" in self.session.files:
+            TextTower(self.card, self.session).check(policy.labels, policy.templates)
 
     @cached_property
     def loaded_policy(self) -> Policy:

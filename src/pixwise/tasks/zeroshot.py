@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixwise.errors import CardError, OptionError
+from pixwise.language.labels import SLOT, is_template, same_labels
 from pixwise.language.tokens import check_texts
 from pixwise.language.towers import TEXT_OPTIONS, TextTower, check_pixels_only, cosines
 from pixwise.results import LabelScores
@@ -28,7 +29,6 @@ from pixwise.task import Task, check_range
 __all__ = ["ZeroShot"]
 
 Raw = Mapping[str, np.ndarray]
-_SLOT = "{label}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,8 @@ class ZeroShot(Task):
 
     Attributes:
         labels: what it might show, in words that differ.
-        template: sentence around each label, with {label} in it; of several the mean counts; none (or "{label}") takes
-            labels as whole sentences.
+        template: sentence around each label, with {label} in it; of several the mean counts; "{label}" takes labels as
+            whole sentences, as None does in Python.
         other: where no score reaches this, the answer is "other".
         top: keep the best so many; 0 keeps all.
     """
@@ -67,12 +67,14 @@ class ZeroShot(Task):
                 f"model {self.card.id!r} must have options.logit_bias to answer 'zeroshot', got none; "
                 "write it into its card.toml"
             )
+        if "tokenizer" in self.session.files:
+            TextTower(self.card, self.session).check(self.labels, self.templates)
 
     @property
     def templates(self) -> tuple[str, ...]:
         """Sentences with {label} in them, one or more."""
         if self.template is None:
-            return (_SLOT,)
+            return (SLOT,)
         return self.template if isinstance(self.template, tuple) else (self.template,)
 
     @cached_property
@@ -110,24 +112,17 @@ def _checked_labels(given: Any) -> tuple[str, ...]:
             "labels must be one text or more, got none; say what the picture might show: ['a dog', 'a cat'] "
             "(command line: --label 'a dog' --label 'a cat')"
         )
-    seen: dict[str, str] = {}
-    for label in labels:
-        key = " ".join(label.casefold().split())  # the models read lower case and single blanks
-        if key in seen:
-            raise OptionError(
-                f"labels must differ, got {seen[key]!r} and {label!r}; they would share a score, keep one"
-            )
-        seen[key] = label
+    if twice := same_labels(labels):
+        raise OptionError(f"labels must differ, got {twice[0]!r} and {twice[1]!r}; they would share a score, keep one")
     return labels
 
 
 def _check_templates(templates: tuple[str, ...]) -> None:
     if not templates:
-        raise OptionError(f"template must be a sentence or several, got none; write 'a photo of {_SLOT}', or None")
+        raise OptionError(f"template must be a sentence or several, got none; write 'a photo of {SLOT}', or '{SLOT}'")
     for template in check_texts("template", templates):
-        rest = template.replace(_SLOT, "")
-        if _SLOT not in template or "{" in rest or "}" in rest:
+        if not is_template(template):
             raise OptionError(
-                f"template must hold {_SLOT} and no other braces, got {template!r}; write 'a photo of {_SLOT}', "
-                "or None where labels are whole sentences"
+                f"template must hold {SLOT} and no other braces, got {template!r}; write 'a photo of {SLOT}', "
+                f"or '{SLOT}' where labels are whole sentences"
             )
