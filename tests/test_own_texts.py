@@ -61,9 +61,10 @@ def test_a_scale_that_is_written_into_the_config_counts_and_where_training_began
     assert "logit_scale" not in text_options({**CLIP, "logit_scale_init_value": 2.6592}, {}, "mine")
 
 
-def test_a_scale_that_is_a_logarithm_is_told():
-    with pytest.raises(CardError, match=r"mine: logit_scale of config.json must be the exponential .* got 4.6052"):
-        text_options({**CLIP, "logit_scale": 4.6052}, {}, "mine")
+@pytest.mark.parametrize("scale", [4.6052, float("nan"), float("inf")])
+def test_a_scale_that_is_a_logarithm_or_no_number_is_told(scale):
+    with pytest.raises(CardError, match=rf"mine: logit_scale of config.json must be the exponential .* got {scale}"):
+        text_options({**CLIP, "logit_scale": scale}, {}, "mine")
 
 
 @pytest.mark.parametrize("odd", [{"text_config": {"max_position_embeddings": "x"}}, {"logit_scale": "high"}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -70,7 +71,7 @@ def _is_siglip2(kind: str, tokenizer: Config) -> bool:
 
 def _scales(config: Config, where: str) -> dict[str, float]:
     told = {key: float(config[key]) for key in ("logit_scale", "logit_bias") if key in config}
-    if told.get("logit_scale", _LEAST_SCALE) < _LEAST_SCALE:
+    if not _LEAST_SCALE <= told.get("logit_scale", _LEAST_SCALE) < math.inf:
         raise CardError(
             f"{where}: logit_scale of config.json must be the exponential of what the checkpoint holds, "
             f"from {_LEAST_SCALE} up, got {told['logit_scale']:g}; write exp of it (100 for CLIP)"
