@@ -16,8 +16,8 @@
     for lines in reader(["a.png", "b.png"]): print(lines.text)
 
 Every answer is a typed result: rows of named values, `to_dict()` for JSON, `draw(picture)` to look at, `model` to know
-who said it. Their types are in `pixwise.results`. Yes/no classifiers of your own: `pixwise.collections`. Importing this module loads nothing else; names are imported when
-they are used.
+who said it. Their types are in `pixwise.results`. Importing this module loads nothing else; names are imported when
+they are used. Yes/no classifiers of your own are made and asked in `pixwise.collections`.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def embedder_of(card: Card, offline: bool | None = None) -> Card:
     Raises:
         CardError: the card names none, or the embedder is of another revision or precision, or wants other pixels.
     """
-    from pixwise.loading import as_loaded, load_card
+    from pixwise.loading import as_loaded, load_card, revision_of
 
     label = f"{card.folder or card.id}: learned model"
     name = card.options.get("embedder", "")
@@ -41,7 +41,8 @@ def embedder_of(card: Card, offline: bool | None = None) -> Card:
         found = load_card(name, "embed", offline=offline, precision="int8")
     found = as_loaded(found)
     for key in ("revision", "precision"):
-        mine, theirs = card.options.get(f"embedder_{key}", ""), getattr(found, key)
+        mine = card.options.get(f"embedder_{key}", "")
+        theirs = revision_of(found) if key == "revision" else found.precision
         if mine != theirs and (mine or key == "precision"):
             raise CardError(
                 f"{label} was learnt on {name!r} of {key} {mine!r}, got {theirs or 'none'!r}; learn it anew: "

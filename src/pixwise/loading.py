@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pixwise.registry import Card
 from pixwise.session import Session, check_machine
 from pixwise.task_table import cards_of
 
-__all__ = ["advising", "as_loaded", "dressing", "load_card", "load_files", "load_model"]
+__all__ = ["advising", "as_loaded", "dressing", "load_card", "load_files", "load_model", "revision_of"]
 
 _DRESSED = {"florence": "pixwise.language.florence:FlorenceSession"}  # head → the session around those of its parts
 
@@ -174,8 +175,24 @@ def advising(task: str, option: str = "") -> Iterator[None]:
         raise type(error)(told) from error
 
 
+def revision_of(card: Card) -> str:
+    """What tells a model from its successors: the commit; of a folder, which has none, a hash over its files.
+
+    It goes with what is kept for longer than the process, and would mean nothing with other weights: galleries, heads,
+    collections.
+    """
+    from pixwise.shelf import commit_of, hash_of
+
+    if card.revision or not card.folder:
+        return commit_of(card)
+    hashes = sorted(hash_of(Path(card.folder, file.path)) for file in card.files)
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:40]
+
+
 def as_loaded(card: Card) -> Card:
     """The card with the commit that its first fetch pinned, if it names none: every answer says which one gave it."""
+    if card.task == "identify":  # a gallery outlives the files of a folder
+        return replace(card, revision=revision_of(card))
     if card.revision or not card.repo:
         return card
     from pixwise.shelf import commit_of

@@ -124,6 +124,16 @@ def test_a_gallery_of_another_model_is_refused(cli, photos, models, people):
 
 
 @pytest.mark.assets
+def test_a_gallery_of_a_folder_whose_model_was_replaced_is_refused(cli, photos, models, tmp_path):
+    folder = recogniser.save(tmp_path / "mine", seed=0)
+    words = ("--model", folder, *models[2:])
+    assert cli("gallery", "add", "Ada", "david.jpg", *words).code == 0
+    shutil.copy(recogniser.save(tmp_path / "other", seed=1) / "tiny.onnx", folder)
+    assert "vectors must be of one revision, got" in cli("identify", "david.jpg", "-g", "people.npz", *words).err
+    assert "vectors must be of one revision, got" in cli("gallery", "add", "Ada", "david.jpg", *words).err
+
+
+@pytest.mark.assets
 def test_verify_says_yes_or_no_and_whose_threshold(cli, photos, models):
     code, out, err = cli("verify", "david.jpg", "dark.jpg", *models)
     assert (code, err) == (0, "")

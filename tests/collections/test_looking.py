@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
-from learning import hand_made
+from learning import draw_folder, hand_made
+from tiny_encoder import write_encoder
 
-from pixwise.collections import Focus, Looker, MembershipClassifier
+import pixwise as px
+from pixwise.collections import Focus, Looker, MembershipClassifier, Shelf, classify, sample_of_folder, train
+from pixwise.collections.learn_head import learn_head
 from pixwise.errors import CardError, DataError
 from pixwise.picture import Picture
 from pixwise.pixels import Recipe
@@ -145,3 +148,16 @@ def test_a_classifier_of_another_embedding_is_refused_before_anything_is_asked()
 def test_a_classifier_of_another_dimension_is_refused():
     with pytest.raises(CardError, match="collection 'dogs' was trained on vectors of dimension 12, got 356"):
         MembershipClassifier.load(hand_made())(PICTURE)
+
+
+def test_a_model_of_a_folder_that_was_replaced_is_refused(tmp_path):
+    folder = write_encoder(tmp_path / "enc", seed=0)
+    sample = sample_of_folder(draw_folder(tmp_path / "reds", count=5), Looker.load(Focus.of(str(folder))))
+    train(sample, id="reds", shelf=Shelf(tmp_path / "kept"))
+    learn_head(tmp_path / "reds", tmp_path / "head", Looker.load(Focus.of(str(folder))))
+    assert classify(tmp_path / "reds/yes/1.png", "reds", folder=tmp_path / "kept").probability > 0
+    write_encoder(folder, seed=1)
+    with pytest.raises(CardError, match=r"collection 'reds' was trained on vectors of revision '[0-9a-f]{40}', got '"):
+        classify(tmp_path / "reds/yes/1.png", "reds", folder=tmp_path / "kept")
+    with pytest.raises(CardError, match=r"was learnt on .* of revision '[0-9a-f]{40}', got '[0-9a-f]{40}'; learn it"):
+        px.classify(tmp_path / "reds/yes/1.png", model=str(tmp_path / "head"))

@@ -51,10 +51,7 @@ class MembershipClassifier:
         looker = Looker.load(found.focus, models=found.models, **load)
         cards = [embedder.card for embedder in looker.embedders]
         found.check_spaces(
-            tuple(
-                Space(card.id, card.revision, card.precision, space.dimension)
-                for card, space in zip(cards, found.spaces, strict=True)
-            )
+            tuple(Space.of(card, space.dimension) for card, space in zip(cards, found.spaces, strict=True))
         )
         return cls(found, looker)
 

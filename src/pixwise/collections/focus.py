@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pixwise.errors import CardError, DataError, OptionError, nearest
-from pixwise.result import ModelInfo
-from pixwise.results import Embedding
+from pixwise.registry import Card
 
 __all__ = ["EMBEDDINGS", "TARGETS", "Focus", "Space", "declared_spaces"]
 
@@ -96,10 +95,11 @@ class Space:
     dimension: int
 
     @classmethod
-    def of(cls, embedding: Embedding) -> Space:
-        """The space of an answer of `embed`."""
-        model: ModelInfo = embedding.model
-        return cls(model.id, model.revision, model.precision, embedding.dimension)
+    def of(cls, card: Card, dimension: int) -> Space:
+        """The space of a model's vectors."""
+        from pixwise.loading import revision_of
+
+        return cls(card.id, revision_of(card), card.precision, dimension)
 
     def check_same(self, other: Space, whose: str) -> None:
         """Refuse vectors of another space: any number that came of them would mean nothing.
@@ -126,14 +126,11 @@ def declared_spaces(models: Sequence[str], dimensions: Sequence[int]) -> tuple[S
         DataError: there are not as many models as parts of a vector.
         UnknownModelError, CardError: no such model, or one that is no embedder.
     """
-    from pixwise.loading import as_loaded, load_card
+    from pixwise.loading import load_card
 
     if len(models) != len(dimensions):
         raise DataError(
             f"vectors must have a part per embedding, got {len(dimensions)} for {', '.join(models)}; name their models"
         )
-    cards = [as_loaded(load_card(model, "embed", offline=True)) for model in models]
-    return tuple(
-        Space(card.id, card.revision, card.precision, dimension)
-        for card, dimension in zip(cards, dimensions, strict=True)
-    )
+    cards = [load_card(model, "embed", offline=True) for model in models]
+    return tuple(Space.of(card, dimension) for card, dimension in zip(cards, dimensions, strict=True))

@@ -28,6 +28,7 @@ from pixwise.collections.rows import LEAST
 from pixwise.collections.sources import labelled_pictures, look_at
 from pixwise.collections.training import fitted_logistic, scikit_learn, split
 from pixwise.errors import DataError, OutputError
+from pixwise.loading import revision_of
 from pixwise.recipe import Recipe
 from pixwise.registry import Card
 from pixwise.task import Task
@@ -234,7 +235,7 @@ def _card_text(learnt: LearntHead, embedder: Card, head: bytes) -> str:
     if embedder.revision:
         entries["revision"] = embedder.revision
     options = {
-        "embedder": name, "embedder_revision": embedder.revision, "embedder_precision": embedder.precision
+        "embedder": name, "embedder_revision": revision_of(embedder), "embedder_precision": embedder.precision
     }  # fmt: skip
     recipe = {
         spec.name: getattr(embedder.recipe, spec.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import numpy.typing as npt
 
 from pixwise.collections.focus import EMBEDDINGS, Focus, Space
 from pixwise.errors import DataError
-from pixwise.loading import advising
+from pixwise.loading import advising, revision_of
 from pixwise.picture import Picture
 from pixwise.pixels import crop
 from pixwise.result import ImageInfo, ModelInfo
@@ -92,6 +93,11 @@ class Looker:
         cards = [embedder.card for embedder in self.embedders]
         return tuple(str(Path(card.folder).absolute()) if card.folder else card.id for card in cards)
 
+    @cached_property
+    def revisions(self) -> tuple[str, ...]:
+        """Of the embedders; see `revision_of`."""
+        return tuple(revision_of(embedder.card) for embedder in self.embedders)
+
     def __call__(self, source: Any) -> Seen:
         """Look at one picture."""
         seen = next(self.stream([source]))
@@ -145,10 +151,12 @@ class Looker:
             )
         )  # each: the answers of all embedders about one part
         for part in parts:
-            yield part if isinstance(part, Exception) else _seen(part[1], part[2], next(rows))
+            yield part if isinstance(part, Exception) else _seen(part[1], part[2], next(rows), self.revisions)
 
 
-def _seen(picture: Picture, box: tuple[float, ...], answers: tuple[Any, ...]) -> Seen | Exception:
+def _seen(
+    picture: Picture, box: tuple[float, ...], answers: tuple[Any, ...], revisions: tuple[str, ...]
+) -> Seen | Exception:
     wrong = next((answer for answer in answers if isinstance(answer, Exception)), None)
     if wrong is not None:
         return wrong
@@ -159,7 +167,10 @@ def _seen(picture: Picture, box: tuple[float, ...], answers: tuple[Any, ...]) ->
     return Seen(
         np.concatenate([answer.vector for answer in embeddings]),
         np.float32(box),
-        tuple(map(Space.of, embeddings)),
+        tuple(
+            Space(answer.model.id, revision, answer.model.precision, answer.dimension)
+            for answer, revision in zip(embeddings, revisions, strict=True)
+        ),
         ImageInfo(picture.source, picture.width, picture.height, picture.sha256),
         ModelInfo(revision=revision, **joined),
     )

@@ -103,9 +103,9 @@ class Identifier(Task):
             self.gallery.check_model(self._model_info())
 
     def _model_info(self) -> ModelInfo:
-        """The model as answers name it; before its first fetch a card may not know its revision: then any will do."""
+        """The model as answers name it; before it is loaded a card may not know its revision: then any will do."""
         revision = self.card.revision
-        if self.card.repo and not revision and isinstance(self.gallery, Gallery):
+        if (self.card.repo or self.card.folder) and not revision and isinstance(self.gallery, Gallery):
             revision = self.gallery.model.revision
         return ModelInfo(self.card.id, revision, self.card.precision, self.card.licence)
 
