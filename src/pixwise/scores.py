@@ -8,7 +8,7 @@ import numpy as np
 
 from pixwise.errors import ShapeError
 
-__all__ = ["output", "sigmoid", "softmax"]
+__all__ = ["check_numbers", "output", "sigmoid", "softmax"]
 
 
 def output(raw: Mapping[str, np.ndarray], name: str) -> np.ndarray:
@@ -22,6 +22,12 @@ def output(raw: Mapping[str, np.ndarray], name: str) -> np.ndarray:
             f"outputs of the model must contain {name!r}, got {', '.join(raw)}; check the head of its card"
         )
     return raw[name][0].astype(np.float32)
+
+
+def check_numbers(scores: np.ndarray) -> None:
+    """Raise `ShapeError` for NaN: below every threshold, it would read as "nothing found"."""
+    if np.isnan(scores).any():
+        raise ShapeError("scores of the model must be numbers, got NaN; use another precision of this model")
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 
 from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, csv_header
 from pixwise.errors import PictureError
-from pixwise.results import Classes, Detections, Embedding, Faces, ImageInfo, Quality
+from pixwise.results import Classes, Detections, Embedding, Faces, ImageInfo, LabelScores, Quality
 
 SEEN = Detections(
     image=ImageInfo("straße, 1.jpg", 9, 9), labels=("cat", "dog"), label_ids=[1, 2], scores=[0.9, 0.5],
@@ -80,6 +80,12 @@ def test_csv_of_a_whole_picture_is_one_line():
     (row,) = csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Quality), quality)))
     assert (row["rgb"], row["share"], row["hex"]) == ("255 0 0;0 0 9", "0.75;0.25", "#ff0000;#000009")
     assert row["sharpness"] == "0.0"
+
+
+def test_a_semicolon_of_a_text_is_told_from_one_between_texts():
+    scores = LabelScores.empty(labels=("a;b", "c\\", "d"), label_ids=[0, 1, 2], scores=[1, 0, 0], cosines=[1, 0, 0])
+    (row,) = csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, LabelScores), scores)))
+    assert row["label"] == r"a\;b;c\\;d"
 
 
 def test_csv_of_a_whole_picture_without_rows_is_one_line():

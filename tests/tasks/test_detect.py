@@ -116,6 +116,13 @@ def test_values_that_are_not_finite_are_no_boxes():
     assert len(detector(PICTURE)) == 1
 
 
+def test_scores_that_are_no_numbers_are_not_nothing_found():
+    raw = {"boxes": np.float32([[[1, 2, 3, 4]]]), "scores": np.float32([[np.nan]])}
+    detector = Detector(card=Card(id="x", task="detect", head="boxes", recipe=SQUARE), session=FakeSession(raw))
+    with pytest.raises(ShapeError, match="scores of the model must be numbers, got NaN; use another precision"):
+        detector(PICTURE)
+
+
 @pytest.mark.parametrize(("asked", "shape"), [((-1, 64, 64), (1, 64, 64)), ((-1, -1, -1), (1, 100, 100))])
 def test_a_model_that_asks_for_a_mask_gets_one(asked, shape):
     inputs = (Tensor("pixel_values", (-1, 3, -1, -1), "float"), Tensor("pixel_mask", asked, "int64"))

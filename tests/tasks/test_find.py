@@ -165,6 +165,12 @@ def test_outputs_that_do_not_fit_the_labels_are_told(card, width):
         answering(card, [[1.0] * width], [[0.5, 0.5, 1, 1]])(PICTURE)
 
 
+@pytest.mark.parametrize(("card", "width"), [(OWL, 2), (DINO, 40)], ids=["owl", "dino"])
+def test_scores_that_are_no_numbers_are_not_nothing_found(card, width):
+    with pytest.raises(ShapeError, match="scores of the model must be numbers, got NaN; use another precision"):
+        answering(card, [[np.nan] * width], [[0.5, 0.5, 1, 1]])(PICTURE)
+
+
 def test_each_model_has_its_usual_score_and_a_card_may_say_another():
     assert [asked(card, labels=["dog"]).min_score for card in (OWL, DINO)] == [0.1, 0.25]
     assert asked(replace(OWL, options={"min_score": 0.4}), labels=["dog"]).min_score == 0.4

@@ -195,8 +195,12 @@ def _cells(spec: Field, cell: Any) -> list[Any]:
 
 
 def _joined(column: Iterable[Any]) -> str:
-    """`255 0 0;0 0 9`: a whole column in one cell."""
-    return ";".join(" ".join(map(str, _flat(cell))) for cell in column)
+    """`255 0 0;0 0 9`: a whole column in one cell; a semicolon of a text is `\\;`, a backslash two."""
+    return ";".join(" ".join(map(str, _flat(_marked(cell)))) for cell in column)
+
+
+def _marked(cell: Any) -> Any:
+    return cell.replace("\\", r"\\").replace(";", r"\;") if isinstance(cell, str) else cell
 
 
 def _names(name: str, shape: tuple[int | str, ...]) -> Iterable[str]:

@@ -26,7 +26,7 @@ from pixwise.language.regions import boxes_in, certainty
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, crop, prepare
 from pixwise.results import Detections
-from pixwise.scores import output, sigmoid, softmax
+from pixwise.scores import check_numbers, output, sigmoid, softmax
 from pixwise.task import Task, check_range
 
 __all__ = ["Detector", "View"]
@@ -285,6 +285,7 @@ class Detector(Task):
         """What one view shows, in pixels of the picture; too weak, unwanted and nameless ones dropped."""
         boxes, scores, label_ids = self.heads[self.card.head](raw, view.fit, self.card.options)
         self._check_names(raw)
+        check_numbers(scores)
         keep = (scores >= self.min_score) & np.isfinite(boxes).all(axis=-1)
         boxes, scores, label_ids = boxes[keep], scores[keep], label_ids[keep]
         labels = [

@@ -28,7 +28,7 @@ from pixwise.language.tokens import Tokenizer, load_tokenizer
 from pixwise.picture import Picture
 from pixwise.pixels import Fit
 from pixwise.results import Detections
-from pixwise.scores import output, sigmoid
+from pixwise.scores import check_numbers, output, sigmoid
 from pixwise.task import Task, check_range
 
 __all__ = ["Asked", "Finder"]
@@ -181,6 +181,7 @@ def decode_grounding_dino(raw: Raw, fit: Fit, asked: Asked, min_word_score: floa
             f"logits must have shape (1, boxes, {len(asked.owner)} or more), one per token, "
             f"got {raw['logits'].shape}; check the head of the card"
         )
+    check_numbers(shares)
     mine = shares[:, : len(asked.owner)]
     words = np.stack([mine[:, asked.owner == number].max(axis=-1) for number in range(asked.count)], axis=-1)  # (N, Q)
     keep = words.max(axis=-1) > min_word_score
@@ -326,6 +327,7 @@ class Finder(Task):
 
     def postprocess(self, raw: Raw, fit: Fit) -> Detections:
         boxes, scores, label_ids = self.heads[self.card.head](raw, fit, self.asked(), self.min_word_score)
+        check_numbers(scores)
         told = words_florence(raw, self.labels) if self.card.head == "florence" else [self.labels[i] for i in label_ids]
         words = np.array(told, object)
         keep = (scores >= self.min_score) & np.isfinite(boxes).all(axis=-1)
