@@ -18,6 +18,7 @@ from pixwise.results import (
     Faces,
     Identities,
     ImageInfo,
+    LabelScores,
     ModelInfo,
     Quality,
     Result,
@@ -239,6 +240,9 @@ def test_answers_travel_and_stay_read_only(travel):
 
 def test_answers_tell_what_they_are():
     assert repr(three()) == "<Detections 3 detections in a b.jpg by m>"
+    told = Caption(text="a dog", score=0.5, tokens=3, stop="end")
+    assert repr(told) == "<Caption 'a dog' of a picture by ?>"
+    assert repr(LabelScores.empty(decided="cat")) == "<LabelScores 'cat' 0 labels in a picture by ?>"
 
 
 def test_a_notebook_gets_a_table_with_everything_escaped():

@@ -108,6 +108,7 @@ class Result:
 
     rows_key: ClassVar[str] = "rows"  # name of the list of rows in JSON
     values_key: ClassVar[str] = ""  # name of the object of per-picture values in JSON
+    said: ClassVar[str] = ""  # the value that is the answer in a word or a line: `repr` shows it
 
     image: ImageInfo = ImageInfo()
     model: ModelInfo = ModelInfo()
@@ -262,7 +263,8 @@ class Result:
         place, model = self.image.source or "a picture", self.model.id or "?"
         things = self.rows_key if len(self) != 1 else singular(self.rows_key)
         rows = f" {len(self)} {things} in" if columns(type(self)) else " of"
-        return f"<{type(self).__name__}{rows} {place} by {model}>"
+        said = f" {getattr(self, self.said)!r}" if self.said else ""
+        return f"<{type(self).__name__}{said}{rows} {place} by {model}>"
 
     def _repr_html_(self) -> str:
         """A table, for notebooks; `result.draw(picture)` shows the picture."""

@@ -199,6 +199,7 @@ class LabelScores(Result):
 
     rows_key: ClassVar[str] = "labels"
     values_key: ClassVar[str] = "zeroshot"
+    said: ClassVar[str] = "decided"
 
     decided: str = value(str, "the best label, or other where its score is below the threshold")
     other: float = value(float, "the threshold")
@@ -284,6 +285,7 @@ class Caption(Result):
     """
 
     values_key: ClassVar[str] = "caption"
+    said: ClassVar[str] = "text"
 
     text: str = value(str, "one line, with the prompt that it was begun with")
     score: float = value(float, "mean probability of the tokens (geometric), 0 to 1")

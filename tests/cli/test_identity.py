@@ -65,6 +65,16 @@ def test_pictures_with_no_face_or_several_are_told_and_the_others_added(cli, pho
 
 
 @pytest.mark.assets
+def test_a_picture_that_a_person_has_already_is_left_out_with_words(cli, photos, models):
+    shutil.copy("david.jpg", "copy.jpg")
+    code, out, err = cli("gallery", "add", "Ada", "david.jpg", "copy.jpg", *models)
+    assert (code, out) == (0, "Ada: 1 added, 1 in people.npz\n")
+    assert err == "pixwise: copy.jpg: left out, Ada has this picture already\n"
+    code, out, err = cli("gallery", "add", "Ada", "copy.jpg", *models)
+    assert (out, "copy.jpg: left out" in err) == ("Ada: 0 added, 1 in people.npz\n", True)
+
+
+@pytest.mark.assets
 def test_where_nothing_could_be_added_no_gallery_is_written(cli, photos, models):
     assert cli("gallery", "add", "Ada", "wall.jpg", *models).code == 1
     assert not (photos / "people.npz").exists()
@@ -88,18 +98,22 @@ def listed(cli, path):
 
 def test_people_are_listed_renamed_joined_and_removed(cli, people):
     assert cli("gallery", "list", "-g", people).out.split() == ["name", "pictures", "Ada", "2", "Bo", "1"]
-    assert cli("gallery", "rename", "Bo", "Bob", "-g", people) == (0, "", "")
+    renamed = "pixwise: Bo is Bob now in people.json, with 1 picture\n"
+    assert cli("gallery", "rename", "Bo", "Bob", "-g", people) == (0, "", renamed)
     assert listed(cli, people) == {"Ada": 2, "Bob": 1}
     assert cli("gallery", "rename", "Bob", "Ada", "-g", people).code == 2
     assert cli("gallery", "rename", "Bob", "Ada", "--join", "-g", people).code == 0
-    assert cli("gallery", "rm", "Ada", "-g", people).code == 0
+    assert cli("gallery", "rm", "Ada", "-g", people) == (0, "", "pixwise: Ada deleted from people.json\n")
     assert listed(cli, people) == {}
 
 
 def test_galleries_are_merged(cli, people):
-    Gallery.load(people).save("other.npz")
-    assert cli("gallery", "merge", "other.npz", "-g", people).code == 0
-    assert listed(cli, people) == {"Ada": 4, "Bo": 2}
+    other = Gallery.load(people)  # what is in both does not count twice
+    other.add("Bo", np.eye(128)[3])
+    other.save("other.npz")
+    told = "pixwise: 1 picture added to people.json, which has 2 people now\n"
+    assert cli("gallery", "merge", "other.npz", "-g", people) == (0, "", told)
+    assert listed(cli, people) == {"Ada": 2, "Bo": 2}
 
 
 def test_one_wrong_name_of_several_changes_nothing(cli, people):

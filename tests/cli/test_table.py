@@ -4,7 +4,7 @@ import pytest
 
 from pixwise.cli.screen import Screen
 from pixwise.cli.table import answer_of, clean, heading, line_of, said_of
-from pixwise.results import Classes, Detections, Embedding, ImageInfo, ModelInfo, Quality, TextLines
+from pixwise.results import Classes, Detections, Embedding, ImageInfo, Membership, ModelInfo, Quality, TextLines
 
 LONG = "word " * 100
 
@@ -82,3 +82,9 @@ def test_a_vector_is_shortened():
     assert "dimension  512 " in plain(seen)
     assert "vector     0.500 0.500 0.500 0.500 …" in plain(seen)
     assert len(plain(seen)) < 300
+
+
+def test_the_box_of_a_whole_answer_is_plain_numbers():
+    text = plain(Membership.empty(collection="reds", box=[0, 0, 80, 60.5]))
+    assert "0 0 80 60.5" in text
+    assert "[" not in text

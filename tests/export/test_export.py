@@ -293,7 +293,10 @@ def test_offline_the_hub_is_not_asked(tmp_path):
         (lambda folder: (folder / "config.json").write_text("{"), "expected JSON, got"),
         (lambda folder: (folder / "config.json").write_text("[]"), "expected a JSON object, got list"),
         (lambda folder: (folder / "model.safetensors").unlink(), "expected model.safetensors, got none"),
-        (lambda folder: (folder / "preprocessor_config.json").unlink(), "expected preprocessor_config.json, got none"),
+        (
+            lambda folder: (folder / "preprocessor_config.json").unlink(),
+            "expected preprocessor_config.json, got none, and no processor_config.json that transformers can read",
+        ),
         (
             lambda folder: (folder / "preprocessor_config.json").write_text("{"),
             "preprocessor_config.json of .*, got Exp",

@@ -82,6 +82,14 @@ def test_another_file_is_refused(tmp_path, suffix, content):
         Gallery.load(tmp_path / f"x{suffix}")
 
 
+def test_a_foreign_file_is_not_advised_to_be_loaded_as_a_pickle(tmp_path):
+    (tmp_path / "x.npz").write_bytes(b"junk")
+    np.savez(tmp_path / "y.npz", facts=np.array([{}]), names=np.array(["Ada"]), vectors=np.eye(4)[:1])
+    for name, words in (("x.npz", r"\(no npz archive\)"), ("y.npz", r"\(an array in it is neither numbers nor text\)")):
+        with pytest.raises(OptionError, match=words):
+            Gallery.load(tmp_path / name)
+
+
 class Trap:
     def __reduce__(self):
         return print, ("it ran",)

@@ -44,13 +44,17 @@ def _add(name: str, inputs: tuple[str, ...], gallery: str, largest: bool, **opti
     for answer in _asked(load(Identifier, options), pictures, failed) if pictures else ():
         try:
             people.check_model(answer.model)
-            seen.add(name, answer.largest if largest and len(answer) else answer)
+            face, before = answer.largest if largest and len(answer) else answer, seen.people.get(name, 0)
+            seen.add(name, face)
+            if seen.people[name] == before or people.has_picture(name, face.vectors[0]):
+                say(f"pixwise: {answer.image.source}: left out, {clean(name)} has this picture already")
         except PixwiseError as error:  # no face, several, or another model: the other pictures are added
             failed.tell(str(error))
+    added = 0
     if len(seen):
         with Gallery.changing(gallery, new=True) as people:  # as it is now: looking at pictures took its time
-            people.merge(seen)
-    click.echo(f"{clean(name)}: {seen.people.get(name, 0)} added, {people.people.get(name, 0)} in {gallery}")
+            added = _merged(people, seen)
+    click.echo(f"{clean(name)}: {added} added, {people.people.get(name, 0)} in {gallery}")
     return int(failed.seen)
 
 
@@ -63,22 +67,36 @@ def _list(gallery: str, json_: bool) -> int:
 
 
 def _rm(names: tuple[str, ...], gallery: str) -> int:
-    return _changed(gallery, lambda people: [people.remove(name) for name in names])
+    with Gallery.changing(gallery) as people:  # a change that fails leaves the file as it was
+        for name in names:
+            people.remove(name)
+    say(f"pixwise: {', '.join(map(clean, names))} deleted from {gallery}")
+    return 0
 
 
 def _rename(name: str, to: str, gallery: str, join: bool) -> int:
-    return _changed(gallery, lambda people: people.rename(name, to, join=join))
+    with Gallery.changing(gallery) as people:
+        people.rename(name, to, join=join)
+    say(f"pixwise: {clean(name)} is {clean(to)} now in {gallery}, with {_count(len(people.vectors_of(to)))}")
+    return 0
 
 
 def _merge(other: str, gallery: str) -> int:
-    return _changed(gallery, lambda people: people.merge(Gallery.load(other)))
-
-
-def _changed(gallery: str, change: Callable[[Gallery], Any]) -> int:
-    """Load, change, save; a change that fails leaves the file as it was."""
     with Gallery.changing(gallery) as people:
-        change(people)
+        added = _merged(people, Gallery.load(other))
+    say(f"pixwise: {_count(added)} added to {gallery}, which has {len(people)} people now")
     return 0
+
+
+def _count(pictures: int) -> str:
+    return f"{pictures} picture{'s' * (pictures != 1)}"
+
+
+def _merged(people: Gallery, others: Gallery) -> int:
+    """How many pictures came to `people`; those that they have already do not count."""
+    before = sum(people.people.values())
+    people.merge(others)
+    return sum(people.people.values()) - before
 
 
 def _group(inputs: tuple[str, ...], threshold: float | None, json_: bool, **options: Any) -> int:

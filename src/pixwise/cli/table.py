@@ -109,6 +109,8 @@ def _column(name: str, things: Any) -> list[str | Text]:
 def _brief(thing: Any) -> str:
     if isinstance(thing, np.ndarray) and thing.size > _FEW:
         return " ".join(f"{number:.3f}" for number in thing.reshape(-1)[:_FEW]) + " …"
+    if isinstance(thing, np.ndarray):
+        return " ".join(f"{number:.4g}" for number in thing.reshape(-1))
     return f"{thing:.2f}" if isinstance(thing, float | np.floating) else clean(str(thing))
 
 

@@ -137,8 +137,8 @@ class Checkpoint:
                     made = transformers.AutoImageProcessor.from_pretrained(self.name, revision=self.revision or None)
             except Exception as error:
                 raise CardError(
-                    f"{self.name}: expected preprocessor_config.json, got none that can be read ({_line(error)}); "
-                    "copy it from the repository of the model"
+                    f"{self.name}: expected preprocessor_config.json, got none, and no processor_config.json that "
+                    "transformers can read instead; copy it from the repository of the model"
                 ) from error
             path.write_text(json.dumps(made.to_dict(), indent=2, default=str) + "\n", "utf-8")
         return dict(read_json(path, self.name))

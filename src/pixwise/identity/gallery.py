@@ -33,6 +33,7 @@ __all__ = ["UNKNOWN", "Gallery", "check_name"]
 UNKNOWN = "unknown"
 Floats = npt.NDArray[np.float32]
 _MOST_SIGNS = 200  # of a name
+_SAME_PICTURE = 1 - 1e-6  # cosine: what a file gives when it is looked at again, in whichever batch
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Gallery:
         held, rows = self._held, self._rows(name)
         return held.vectors[rows]
 
+    def has_picture(self, name: str, vector: npt.NDArray) -> bool:
+        """Whether a person has the picture of this vector, (D,) of length 1, already."""
+        return name in self and _is_among(vector, list(self.vectors_of(name)))
+
     def __len__(self) -> int:
         return len(set(self._held.names))
 
@@ -94,7 +99,8 @@ class Gallery:
         return f"<Gallery of {len(self)} people, {len(self._held.names)} pictures, by {self.model.id or '?'}>"
 
     def add(self, name: str, faces: Identities | Sequence[Identities] | npt.NDArray) -> None:
-        """Add pictures of a person, who may be there already. All of them are added, or none.
+        """Add pictures of a person, who may be there already. All of them are added, or none; but a picture that the
+        person has already counts once.
 
         Args:
             name: in any script; é written in two ways is one é.
@@ -263,9 +269,27 @@ class Gallery:
 
     def _extend(self, names: tuple[str, ...], rows: Floats, model: ModelInfo) -> None:
         held = self._held
-        vectors = np.concatenate([held.vectors, rows]) if len(held.names) else rows.copy()
+        fresh = _fresh(held, names, rows)
+        vectors = np.concatenate([held.vectors, rows[fresh]]) if len(held.names) else rows[fresh]
         vectors.setflags(write=False)
-        self._held = _Pictures(model, (*held.names, *names), vectors)
+        self._held = _Pictures(model, (*held.names, *(names[index] for index in fresh)), vectors)
+
+
+def _fresh(held: _Pictures, names: tuple[str, ...], rows: Floats) -> list[int]:
+    """Indices of the rows that their persons do not have yet."""
+    known: dict[str, list[Floats]] = {name: [] for name in (*held.names, *names)}
+    for name, vector in zip(held.names, held.vectors, strict=True):
+        known[name].append(vector)
+    fresh = []
+    for index, (name, vector) in enumerate(zip(names, rows, strict=True)):
+        if not _is_among(vector, known[name]):
+            known[name].append(vector)
+            fresh.append(index)
+    return fresh
+
+
+def _is_among(vector: Floats, others: Sequence[Floats]) -> bool:
+    return bool(others) and float((np.stack(others) @ vector).max()) >= _SAME_PICTURE
 
 
 def check_name(name: str) -> str:

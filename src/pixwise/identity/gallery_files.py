@@ -131,8 +131,13 @@ def _json(model: ModelInfo, names: tuple[str, ...], vectors: Floats) -> bytes:
 
 
 def _from_npz(data: bytes) -> Parts:
+    if not zipfile.is_zipfile(io.BytesIO(data)):  # numpy would take it for a pickle, and advise to load it unsafely
+        raise ValueError("no npz archive")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        facts, names, vectors = (arrays[key] for key in ("facts", "names", "vectors"))
+        try:
+            facts, names, vectors = (arrays[key] for key in ("facts", "names", "vectors"))
+        except ValueError as error:
+            raise ValueError("an array in it is neither numbers nor text") from error
     return _model_of(json.loads(str(facts))), tuple(map(str, names)), np.asarray(vectors, np.float32)
 
 
