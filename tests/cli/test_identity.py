@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -135,6 +136,16 @@ def test_a_gallery_of_another_model_is_refused(cli, photos, models, people):
         "pixwise: vectors must be of one model, got 'none' and 'tiny-face'; "
         "use the gallery's model, or make the gallery anew\n",
     )
+
+
+@pytest.mark.assets
+def test_who_was_added_while_pictures_were_looked_at_stays(cli, photos, models):
+    assert cli("gallery", "add", "Ada", "david.jpg", *models).code == 0
+    with ThreadPoolExecutor(1) as pool, Gallery.changing("people.npz") as people:
+        added = pool.submit(cli, "gallery", "add", "Cy", "dark.jpg", *models)
+        wait([added], timeout=1)
+        people.add("Bo", people.vectors_of("Ada"))
+    assert (added.result().code, listed(cli, "people.npz")) == (0, {"Ada": 1, "Bo": 1, "Cy": 1})
 
 
 @pytest.mark.assets

@@ -6,7 +6,7 @@ from learning import draw_folder, hand_made
 from tiny_encoder import write_encoder
 
 import pixwise as px
-from pixwise.collections import Focus, Looker, MembershipClassifier, Shelf, classify, sample_of_folder, train
+from pixwise.collections import Focus, Looker, MembershipClassifier, Shelf, Space, classify, sample_of_folder, train
 from pixwise.collections.learn_head import learn_head
 from pixwise.errors import CardError, DataError
 from pixwise.picture import Picture
@@ -161,3 +161,9 @@ def test_a_model_of_a_folder_that_was_replaced_is_refused(tmp_path):
         classify(tmp_path / "reds/yes/1.png", "reds", folder=tmp_path / "kept")
     with pytest.raises(CardError, match=r"was learnt on .* of revision '[0-9a-f]{40}', got '[0-9a-f]{40}'; learn it"):
         px.classify(tmp_path / "reds/yes/1.png", model=str(tmp_path / "head"))
+
+
+def test_half_is_in_the_collection(look):
+    even = hand_made(weights=np.zeros(356), spaces=(Space("look", "", "fp32", 356),))
+    found = MembershipClassifier(even, Looker(look))(PICTURE)
+    assert (found.probability, found.is_in_collection) == (0.5, True)

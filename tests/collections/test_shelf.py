@@ -177,9 +177,10 @@ def test_a_version_that_another_training_took_away_is_not_put_in_force(tmp_path)
 
 def test_two_trainings_measure_and_choose_one_after_the_other(tmp_path):
     shelf, order = Shelf(tmp_path), []
+    train(sample_of(*cloud()), id="cats", shelf=shelf)  # what must be imported is here now
     with ThreadPoolExecutor(1) as pool, shelf.alone("dogs"):
         other = pool.submit(lambda: [train(sample_of(*cloud()), id="dogs", shelf=shelf), order.append("trained")])
-        wait([other], timeout=0.5)
+        wait([other], timeout=1)
         in_force(shelf, "1")
         order.append("mine")
     assert order == ["mine", "trained"]

@@ -1,5 +1,7 @@
 """Training, its measures, and the bake-off; scikit-learn is the oracle of what numpy says at run time."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sklearn.linear_model
@@ -7,9 +9,10 @@ import sklearn.metrics
 from learning import LOOK, cloud, hand_made, sample_of
 
 from pixwise.collections import Shelf, Space, train
+from pixwise.collections.jobs import evaluate
 from pixwise.collections.rows import unit_parts
 from pixwise.collections.training import calibration_error, fitted, measure, rank, split
-from pixwise.errors import DataError
+from pixwise.errors import CardError, DataError
 
 
 def trained(tmp_path, **options):
@@ -149,3 +152,10 @@ def test_twelve_trainings_leave_ten_versions(tmp_path):
     shelf = Shelf(tmp_path)
     assert len(shelf.versions("dogs")) == 10
     assert shelf.best("dogs").version == outcome.best == next(iter(shelf.standing("dogs")["bake_off"]))
+
+
+def test_versions_are_not_measured_on_vectors_of_another_model(tmp_path):
+    trained(tmp_path)
+    other = sample_of(*cloud(40), (replace(LOOK, model="clip-b32"),))
+    with pytest.raises(CardError, match="collection 'dogs' was trained on vectors of model 'look', got 'clip-b32'"):
+        evaluate("dogs", other, Shelf(tmp_path))

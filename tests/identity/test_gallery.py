@@ -101,6 +101,8 @@ def test_nothing_to_add_is_refused():
         Gallery().add("Ada", [])
     with pytest.raises(OptionError, match="faces must be answers of identify, got str"):
         Gallery().add("Ada", "ada.jpg")
+    with pytest.raises(OptionError, match=r"got IdentitiesRow; .* for one face of several answer.select\(\[0\]\)"):
+        Gallery().add("Ada", answer(turned(0))[0])
 
 
 def test_vectors_of_another_model_or_revision_are_refused_with_words():

@@ -35,6 +35,11 @@ def test_people_who_are_far_apart_are_found_in_any_order():
     assert same_partition(labels, np.repeat(np.arange(6), 10)[order])
 
 
+def test_at_the_threshold_is_enough():
+    assert group(np.eye(2), threshold=0.0).tolist() == [0, 0]
+    assert group(np.eye(2), threshold=0.001).tolist() == [0, 1]
+
+
 def test_numbers_follow_the_first_appearance():
     labels = group(unit([turned(angle) for angle in (90, 0, 88, 200, 2)]), 0.9)
     assert labels.tolist() == [0, 1, 0, 2, 1]

@@ -115,7 +115,7 @@ class Gallery:
         if isinstance(faces, np.ndarray):
             rows = unit(np.atleast_2d(faces))
         else:
-            answers = [faces] if isinstance(faces, Identities) else list(faces)
+            answers = [faces] if isinstance(faces, Identities) or hasattr(faces, "vector") else list(faces)
             for answer in answers:
                 self.check_model(_check_one_face(answer).model, model)
                 model = answer.model
@@ -312,7 +312,10 @@ def check_name(name: str) -> str:
 
 def _check_one_face(answer: Identities) -> Identities:
     if not isinstance(answer, Identities):
-        raise OptionError(f"faces must be answers of identify, got {type(answer).__name__}; ask px.identify(picture)")
+        raise OptionError(
+            f"faces must be answers of identify, got {type(answer).__name__}; ask px.identify(picture), and for one face "
+            "of several answer.select([0])"
+        )
     if len(answer) != 1:
         place = answer.image.source or "a picture"
         advice = "choose one: answer.largest (--largest)" if len(answer) else "choose another picture"
