@@ -9,14 +9,17 @@ import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tokenizers
 import torch
 import transformers
 from oracle import captioners, tiny
 from PIL import Image
 
+from pixwise.errors import CardError
 from pixwise.language import beams
 from pixwise.language.decoder import Decoder
 from pixwise.session import OnnxSession
@@ -193,6 +196,16 @@ class Spied:
         if part == "decoder":
             self.seen.append(feeds)
         return self.session.run(feeds, part)
+
+
+@each_case
+def test_words_of_another_model_are_refused(cases, name, tmp_path):
+    session = cases(name).captioner.session
+    words = tokenizers.models.WordLevel({f"w{number}": number for number in range(999)}, unk_token="w0")
+    tokenizers.Tokenizer(words).save(str(tmp_path / "tokenizer.json"))
+    other = SimpleNamespace(inputs=session.inputs, run=session.run, files={"tokenizer": tmp_path / "tokenizer.json"})
+    with pytest.raises(CardError, match=r"which scores \d+ words, got one of 999; take both from one model"):
+        replace(cases(name).captioner, session=other).run({"pixel_values": np.zeros((1, 3, 32, 32), np.float32)})
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -47,13 +47,16 @@ class Decoder:
         given: outputs of its encoder, (B, ...) each.
         part: the decoder's name among the parts.
         embed: the part that turns tokens into vectors, for decoders that take `inputs_embeds`.
+        words: how many the tokenizer knows; a decoder that scores fewer is another model's.
 
     Raises:
         CardError: an input of the decoder can come from nowhere.
     """
 
-    def __init__(self, session: Session, given: Arrays, *, part: str = "decoder", embed: str = "embed_tokens"):
-        self._session, self._part, self._embed = session, part, embed
+    def __init__(
+        self, session: Session, given: Arrays, *, part: str = "decoder", embed: str = "embed_tokens", words: int = 0
+    ):
+        self._session, self._part, self._embed, self._words = session, part, embed, words
         self._inputs = {tensor.name: tensor for tensor in session.inputs(part)}
         self._given = _named(given, self._inputs)  # (B, ...) each
         self._fixed = {name: self._typed(name, array) for name, array in self._given.items() if name in self._inputs}
@@ -72,7 +75,13 @@ class Decoder:
         fresh = tokens if self._growing else self._told
         out = self._session.run(self._feeds(fresh, first), self._part)
         self._remember(out, first)
-        return _last(out)
+        logits = _last(out)
+        if logits.shape[1] < self._words:
+            raise CardError(
+                f"tokenizer must be that of the decoder, which scores {logits.shape[1]} words, got one of "
+                f"{self._words}; take both from one model"
+            )
+        return logits
 
     def _check(self) -> None:
         own = {"input_ids", "inputs_embeds", "attention_mask", "position_ids", "use_cache_branch"}

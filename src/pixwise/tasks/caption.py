@@ -147,7 +147,7 @@ class Captioner(Task):
         """The encoder once for all pictures, then the decoder until every sentence has ended."""
         seen = self.session.run(feeds, "encoder")
         begin = np.repeat(self._begin, len(next(iter(feeds.values()))), axis=0)  # (B, T)
-        return _rows(decode(Decoder(self.session, seen), begin, self.decoding))
+        return _rows(decode(self._decoder(seen), begin, self.decoding))
 
     def postprocess(self, raw: Raw, fit: Any) -> Caption:
         count = int(raw["count"][0])
@@ -167,8 +167,11 @@ class Captioner(Task):
         settings = self.decoding
         picture = Picture.open(source, limits=self.limits, allow_urls=self.allow_urls, background=self.background)
         feeds, _ = self.preprocess(picture)
-        steps = stream(Decoder(self.session, self.session.run(feeds, "encoder")), self._begin, settings)
+        steps = stream(self._decoder(self.session.run(feeds, "encoder")), self._begin, settings)
         return self._tokenizer.pieces(_flat(self._begin[0], steps))
+
+    def _decoder(self, seen: Raw) -> Decoder:
+        return Decoder(self.session, seen, words=self._tokenizer.size)
 
     @property
     def _tokenizer(self) -> Tokenizer:
