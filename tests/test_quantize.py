@@ -76,6 +76,12 @@ def test_the_copy_answers_nearly_the_same_from_a_smaller_file(model):
     assert not np.array_equal(answer(model), answer(copy))
 
 
+def test_each_column_has_its_own_scale_and_seven_bits(model):
+    held = {each.name: numpy_helper.to_array(each) for each in onnx.load(int8_of(model)).graph.initializer}
+    assert [held[f"{name}_scale"].shape for name in "ab"] == [(WIDTH,), (WIDTH,)]
+    assert max(np.abs(held[f"{name}_quantized"].astype(int)).max() for name in "ab") <= 64
+
+
 def test_the_second_time_nothing_is_made(model):
     copy = int8_of(model)
     written = copy.stat().st_mtime_ns

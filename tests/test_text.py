@@ -149,6 +149,11 @@ def test_a_sentence_that_was_cut_loses_its_loose_end(text, short):
     assert short_line(text, whole=False) == short
 
 
+@pytest.mark.parametrize(("length", "kept"), [(124, 124), (125, 125), (126, 1)])
+def test_a_word_that_goes_beyond_the_limit_is_left_out(length, kept):
+    assert len(short_line(f"X {'x' * (length - 2)} zebra yak")) == kept
+
+
 @given(st.text(max_size=300), st.booleans())
 def test_alternative_text_is_one_short_printable_line(text, whole):
     short = short_line(text, whole=whole)
