@@ -151,6 +151,11 @@ def test_weights_that_16_bits_cannot_hold_stay(tmp_path):
     assert kept == {"large": TensorProto.FLOAT, "small": TensorProto.FLOAT, "usual_16": TensorProto.FLOAT16}
 
 
+def test_eight_bits_of_a_family_with_a_wide_tolerance_are_held_to_a_tenth(cases, tmp_path):
+    with pytest.raises(ModelFileError, match=r"must answer as the checkpoint within 0\.1, got"):
+        export(cases("d_fine").source, tmp_path / "out", precision="int8")
+
+
 def test_eight_bits_that_change_the_answer_are_refused(cases, tmp_path):
     with pytest.raises(ModelFileError, match=r"within 0\.1, got .* use --precision fp32"):
         export(cases("rt_detr").source, tmp_path / "out", precision="int8")

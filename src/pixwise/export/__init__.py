@@ -33,6 +33,7 @@ __all__ = ["PRECISIONS", "Exported", "export"]
 
 Precision = Literal["fp32", "fp16", "int8"]
 PRECISIONS = {"fp32": 1.0, "fp16": 10.0, "int8": 100.0}  # precision → how many times the tolerance of 32 bits
+_MOST = 0.1  # of an output; farther away it is another answer, whatever the precision
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def export(
         checkpoint = open_checkpoint(source)
         family = family_of(checkpoint.config, task, FAMILIES if families is None else families, checkpoint.name)
         say(f"{checkpoint.name}: {family.title}, for the task {family.task}")
-        allowed = family.tolerance * PRECISIONS[precision] if tolerance is None else tolerance
+        usual = min(family.tolerance * PRECISIONS[precision], _MOST)
+        allowed = usual if tolerance is None else tolerance
         return _fill(part, Path(out), checkpoint, family, precision, picture, allowed, say)
 
 
