@@ -64,11 +64,14 @@ def test_a_bad_picture_is_told_and_the_others_are_answered(cli, trained):
     assert cli("collections", "classify", "reds", trained / "yes", "--jsonl").code == 1
 
 
-def test_one_bad_collection_does_not_end_the_run(cli, reds, tmp_path):
+def test_one_bad_collection_does_not_end_the_run(cli, reds, tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     code, out, err = cli("collections", "train", tmp_path / "empty", reds, "--embedding", "look")
     assert (code, out[:14]) == (1, "reds  12 rows,")
     assert "empty: skipped: " in err
+    monkeypatch.chdir(tmp_path)
+    err_here = cli("collections", "train", "empty", "--embedding", "look").err
+    assert err_here.startswith("pixwise: empty: skipped: expected folders yes and no")
     assert "expected folders yes and no, got none; put the pictures there" in err
 
 

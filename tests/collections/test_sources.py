@@ -46,6 +46,7 @@ WRITERS = {
     "a.parquet": as_parquet,
     "a.csv": as_csv,
     "blanks.csv": lambda path: as_csv(path, lambda vector: [" ".join(map(str, vector))]),
+    "embed.csv": lambda path: as_csv(path, lambda vector: ["a.jpg", " ".join(map(str, vector))], ("source", "vector")),
     "wide.csv": lambda path: as_csv(path, lambda vector: vector, ("x0", "x1", "x2", "x3")),
 }
 
@@ -68,6 +69,7 @@ def test_several_embeddings_stand_in_columns_of_their_names(tmp_path):
 
 
 BAD = {
+    "semicolons": ("a.csv", "label;x\n1;2\n", "columns must have commas between them, got 'label;x'; save it with"),
     "no label": ("a.csv", "photo_id,embedding\n1,[1]\n", "columns must contain label, got photo_id, embedding"),
     "only labels": ("a.csv", "photo_id,label\n1,1\n", "must contain vectors, got only labels; call their column"),
     "words": ("a.csv", "label,name,x\n1,rex,2\n", "must be numbers, got 'rex'; drop the others"),

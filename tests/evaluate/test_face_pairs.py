@@ -36,6 +36,7 @@ def test_the_mark_and_the_line_ends_of_spreadsheets_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("a;b;same\nx;y;1\n", "must have commas between its columns, got 'a;b;same'; save it with commas"),
         ("a,b\nx,y\n", "must have the columns a, b, same, got none named same"),
         ("", "got none named a, b, same"),
         ("a,b,same\nx,y,1\nx,y,maybe\n", "line 3: same must be 1 or 0, got 'maybe'"),

@@ -78,7 +78,10 @@ def _told(outcome: Outcome, json_: bool) -> Outcome:
     for note in outcome.notes:
         say(f"pixwise: {note}")
     if outcome.reason:
-        say(f"pixwise: {name or 'a collection'}: skipped: {' '.join(str(outcome.reason).split())}")
+        why = " ".join(str(outcome.reason).split()).removeprefix(
+            f"{name}: "
+        )  # a folder here is called like its collection
+        say(f"pixwise: {name or 'a collection'}: skipped: {why}")
     elif not json_ and outcome.trained and outcome.metrics:
         made, numbers = outcome.trained, outcome.metrics
         rank = "the best" if outcome.best == made.version else f"an earlier one is better: {outcome.best}"

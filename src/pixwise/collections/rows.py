@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixwise.collections.focus import EMBEDDINGS, Focus, Space, declared_spaces
 from pixwise.errors import DataError
 
-__all__ = ["LEAST", "Rows", "Sample", "check_enough", "declared", "rows_of", "unit_parts"]
+__all__ = ["LEAST", "Rows", "Sample", "brief", "check_enough", "declared", "rows_of", "unit_parts"]
 
 LEAST = 5  # rows of each class: with fewer a fifth of them, stratified, may hold none
 _LABELS = {0: 0, 1: 1, "0": 0, "1": 1, "no": 0, "yes": 1, "false": 0, "true": 1}
@@ -180,10 +180,11 @@ def _numbers(vector: Any, photo_id: str) -> npt.NDArray[np.float64]:
     except (TypeError, ValueError, OverflowError):  # JSON's whole numbers may be of any length
         array = np.zeros((1, 1))
     if array.ndim != 1 or isinstance(vector, str | bytes | Mapping):
-        raise DataError(f"vector of photo {photo_id!r} must be a list of numbers, got {_brief(vector)}; mend the data")
+        raise DataError(f"vector of photo {photo_id!r} must be a list of numbers, got {brief(vector)}; mend the data")
     return array
 
 
-def _brief(thing: Any) -> str:
+def brief(thing: Any) -> str:
+    """A thing as an error shows it: 60 signs at most."""
     text = repr(thing)
     return text if len(text) <= 60 else text[:59] + "…"

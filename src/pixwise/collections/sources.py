@@ -3,8 +3,8 @@
     FOLDER/yes/*.jpg, FOLDER/no/*.jpg ─▶ Looker ─▶ Rows
     FILE.csv .jsonl .parquet: label, photo_id, vectors ─▶ Rows
 
-In a file the vectors stand in a column per embedding, named after it; a single one may also be called `embedding`, or
-be spread over all other columns, a number in each.
+In a file the vectors stand in a column per embedding, named after it; a single one may also be called `embedding` or
+`vector`, as `pixwise embed --csv` writes it, or be spread over all other columns, a number in each.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from pixwise.collections.focus import Focus
 from pixwise.collections.looking import Looker, Seen
-from pixwise.collections.rows import Rows, Sample, declared, rows_of
+from pixwise.collections.rows import Rows, Sample, brief, declared, rows_of
 from pixwise.errors import DataError, OptionError, SetupError, SourceError
 from pixwise.sources import PICTURE_SUFFIXES
 
@@ -147,15 +147,13 @@ def sample_of_file(path: Path | str, focus: Focus) -> Sample:
     if path.suffix.lower() not in readers:
         raise OptionError(f"{path}: data must be a file ending in {', '.join(readers)}, got {path.suffix or 'none'}")
     try:
-        table = readers[path.suffix.lower()](path)
+        rows = _rows_of_table(readers[path.suffix.lower()](path), focus.embeddings)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     except OSError as error:
         raise SourceError(f"{path}: expected a readable file, got {error.strerror or error}; check the path") from error
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are such
         raise DataError(f"{path}: expected {path.suffix[1:].upper()}, got {error}; mend the file") from error
-    try:
-        rows = _rows_of_table(table, focus.embeddings)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from error
     return declared(rows, focus, str(path))
 
 
@@ -174,8 +172,9 @@ def _vectors_of(table: Table, embeddings: Sequence[str]) -> list[Sequence[Any]]:
     if len(embeddings) > 1:
         missing = ", ".join(name for name in embeddings if name not in table)
         raise DataError(f"columns must contain one of vectors per embedding, got none named {missing}; name them so")
-    if "embedding" in table:
-        return [list(map(_opened, table["embedding"]))]
+    for name in ("embedding", "vector"):
+        if name in table:
+            return [list(map(_opened, table[name]))]
     numbers = [table[name] for name in table if name not in _IDS]
     if not numbers:
         raise DataError("columns must contain vectors, got only labels; call their column embedding")
@@ -205,6 +204,8 @@ def _read_csv(path: Path) -> Table:
             head, *lines = [line for line in csv.reader(file) if line] or [[]]
         except csv.Error as error:
             raise ValueError(error) from error
+    if len(head) == 1 and ";" in head[0]:  # as spreadsheets of some countries write it
+        raise DataError(f"columns must have commas between them, got {brief(head[0])}; save it with commas")
     for number, line in enumerate(lines, start=2):
         if len(line) != len(head):
             raise ValueError(f"{len(line)} cells in row {number}, {len(head)} titles")

@@ -64,7 +64,10 @@ def read_pairs(path: str | os.PathLike[str]) -> list[FacePair]:
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{source}: expected a CSV of pairs in UTF-8, got {error}; check the path") from error
     rows = csv.DictReader(io.StringIO(text, newline=""))
-    missing = {"a", "b", "same"} - set(rows.fieldnames or ())
+    titles = list(rows.fieldnames or ())
+    missing = {"a", "b", "same"} - set(titles)
+    if len(titles) == 1 and ";" in titles[0]:  # as spreadsheets of some countries write it
+        raise OptionError(f"{source}: must have commas between its columns, got {titles[0]!r}; save it with commas")
     if missing:
         raise OptionError(f"{source}: must have the columns a, b, same, got none named {', '.join(sorted(missing))}")
     return [_pair(row, f"{source}, line {rows.line_num}", source.parent) for row in rows]
