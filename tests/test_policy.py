@@ -40,6 +40,12 @@ def test_a_file_of_ones_own_is_read(tmp_path):
     assert policy == load_policy(str(tmp_path / "mine.toml"))
 
 
+@pytest.mark.parametrize("threshold", ["0", "0.0", "1"])
+def test_a_rule_may_always_fire_or_only_when_it_has_all(tmp_path, threshold):
+    policy = load_policy(write(tmp_path, GOOD.replace("threshold = 0.5", f"threshold = {threshold}")))
+    assert policy.rules[0].threshold == float(threshold)
+
+
 def test_a_label_of_two_rules_counts_once(tmp_path):
     assert load_policy(write(tmp_path)).labels == ("a dog", "a cat", "a ghost")
 

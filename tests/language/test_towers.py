@@ -1,6 +1,7 @@
 """Texts become vectors once each, filled up as their model wants it."""
 
 import gc
+import os
 import threading
 
 import numpy as np
@@ -172,6 +173,41 @@ def test_eight_threads_that_ask_for_the_same_texts_run_each_once(path):
     [thread.join() for thread in threads]
     assert rows_run(asked) == len(texts)
     assert all(np.array_equal(found[0], found[number]) for number in range(8))
+
+
+def test_who_asks_for_texts_that_are_being_read_waits_and_reads_none():
+    kept, made, started, ready = towers._Kept(), [], threading.Event(), threading.Event()
+
+    def make(keys):
+        made.extend(keys)
+        started.set()
+        ready.wait(10)
+        return np.ones((len(keys), 2), np.float32)
+
+    threads = [threading.Thread(target=kept.get, args=([("a",), ("b",)], make)) for _ in range(2)]
+    threads[0].start()
+    started.wait(10)
+    threads[1].start()
+    threads[1].join(0.2)  # long enough to look and to wait
+    ready.set()
+    for thread in threads:
+        thread.join()
+    assert made == [("a",), ("b",)]
+
+
+def test_a_kept_vector_does_not_hold_on_to_those_that_were_made_with_it():
+    kept, batch = towers._Kept(), np.ones((3, 2), np.float32)
+    kept.get([("a",), ("b",), ("c",)], lambda keys: batch)
+    (found,) = kept.get([("b",)], lambda keys: pytest.fail("it is kept"))
+    assert not np.shares_memory(found, batch)
+
+
+def test_a_replaced_tokenizer_reads_anew(path):
+    asked = tower(path)
+    before = asked.vectors(["a b"])
+    path.write_text(path.read_text().replace('"b": 5', '"b": 50').replace('"b":5', '"b":50'))
+    os.utime(path, ns=(1, 1))  # another time than before, however quick
+    assert not np.array_equal(asked.vectors(["a b"]), before)
 
 
 def test_what_was_not_asked_for_longest_goes_first_above_the_budget():

@@ -51,6 +51,12 @@ def test_boxes_on_boxes_stay_unless_told_otherwise():
     assert len(replace(finder, max_overlap=0.5)(PICTURE)) == 2  # one per label
 
 
+def test_blanks_around_a_label_are_not_asked():
+    plain, wide = (answering(OWL, [[1]], [[0.5, 0.5, 1, 1]], labels=[label]) for label in ("a dog", " a dog\n"))
+    plain(PICTURE), wide(PICTURE)
+    assert plain.session.fed[0]["input_ids"].tolist() == wide.session.fed[0]["input_ids"].tolist()
+
+
 def test_many_labels_are_asked_in_several_runs(monkeypatch):
     finder = answering(OWL, [[-1] * 400 + [1] * 100], [[0.5, 0.5, 1, 1]], labels=[f"no {i}" for i in range(1000)])
     monkeypatch.setattr("pixwise.tasks.find.LABELS_AT_ONCE", 500)

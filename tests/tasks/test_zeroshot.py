@@ -72,6 +72,19 @@ def test_below_the_threshold_the_answer_is_other_and_the_rows_stay(path):
     assert asked(path, other=0.8)(PICTURE).label() == "dog"
 
 
+def test_a_score_that_reaches_the_threshold_is_no_other(path):
+    assert asked(path, ("bird",), other=1)(PICTURE).label() == "bird"
+
+
+def test_where_scores_round_to_one_number_the_cosine_tells_the_order(path):
+    found = asked(path, ("bird", "cat", "dog"), card={"logit_scale": 1e4})(PICTURE)
+    assert (found.labels, found.scores.tolist()) == (("dog", "cat", "bird"), [1, 0, 0])
+
+
+def test_a_model_of_small_letters_knows_words_in_capitals(path):
+    assert asked(path, ("DOG", "CAT"), card={"lowercase": True})(PICTURE).label() == "DOG"
+
+
 def test_the_best_so_many_are_kept_and_scores_stay_those_among_all(path):
     assert asked(path, top=1)(PICTURE) == asked(path)(PICTURE)[:1]
 
@@ -103,6 +116,7 @@ def test_braces_of_a_label_are_its_own(path):
         ({"dog", "cat"}, "labels must be a list of texts, got {"),
         (("dog", "cat", "dog"), "labels must differ, got 'dog' and 'dog'; they would share a score, keep one"),
         (("a dog", "A  Dog "), "labels must differ, got 'a dog' and 'A  Dog '"),
+        (("Straße", "STRASSE"), "labels must differ, got 'Straße' and 'STRASSE'"),
         (("dog", 3), "labels: text 2 must be a string, got int 3"),
         (("dog", ""), "labels: text 2 must say something, got ''"),
         ((" \n",), "labels: text 1 must say something"),
