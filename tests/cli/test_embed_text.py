@@ -94,3 +94,15 @@ def test_what_was_done_before_an_interruption_is_written(ask, monkeypatch):
     code, _, _ = ask("dog", "cat", "--json")
     told = json.loads(stream.getvalue())
     assert (code, [each["image"]["source"] for each in told]) == (130, ["dog"])
+
+
+def test_lines_of_a_file_are_texts(ask, tmp_path):
+    (tmp_path / "t.txt").write_text("dog\n\ncat\n")
+    told = json.loads(ask(f"@{tmp_path}/t.txt", "--json").out)
+    assert [each["image"]["source"] for each in told] == ["dog", "cat"]
+
+
+def test_standard_input_without_words_is_told(ask, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", lines("\n"))
+    code, _, err = ask("-")
+    assert (code, "standard input must have lines with words, got none" in err) == (2, True)

@@ -130,3 +130,9 @@ def test_a_file_of_words_that_cannot_be_read_is_told(tmp_path, content):
         (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(click.UsageError, match=r"--label @.*labels.txt must name a text file \(UTF-8\), got "):
         asked_labels("--label", f"@{tmp_path}/labels.txt")
+
+
+def test_a_file_without_words_is_named(tmp_path):
+    (tmp_path / "labels.txt").write_text(" \n\n")
+    with pytest.raises(click.UsageError, match=r"--label @.*labels.txt must have lines with words, got none"):
+        asked_labels("--label", f"@{tmp_path}/labels.txt")

@@ -83,9 +83,9 @@ def test_csv_of_a_whole_picture_is_one_line():
 
 
 def test_a_semicolon_of_a_text_is_told_from_one_between_texts():
-    scores = LabelScores.empty(labels=("a;b", "c\\", "d"), label_ids=[0, 1, 2], scores=[1, 0, 0], cosines=[1, 0, 0])
-    (row,) = csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, LabelScores), scores)))
-    assert row["label"] == r"a\;b;c\\;d"
+    quality = Quality.empty(colours=[[0, 0, 0]] * 3, shares=[1, 0, 0], hexes=("a;b", "c\\", "d"))
+    (row,) = csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, Quality), quality)))
+    assert row["hex"] == r"a\;b;c\\;d"
 
 
 def test_csv_of_a_whole_picture_without_rows_is_one_line():
@@ -129,3 +129,12 @@ def test_numbers_of_a_document_stand_in_a_line():
     text = written(JsonSink, Embedding(vector=[0.6, -0.8, 1e-9]))
     assert '"vector": [0.6, -0.8, 1e-09]\n' in text
     assert json.loads(text)["embedding"]["dimension"] == 3
+
+
+def test_own_labels_are_a_line_each_so_that_any_sign_may_be_in_them():
+    told = LabelScores.empty(labels=("a;b", "c"), label_ids=[0, 1], scores=[0.9, 0.1], cosines=[0, 0], decided="a;b")
+    rows = list(csv.DictReader(io.StringIO(written(lambda write: CsvSink(write, LabelScores), told))))
+    assert [(row["decided"], row["label"], row["score"]) for row in rows] == [
+        ("a;b", "a;b", "0.9"),
+        ("a;b", "c", "0.1"),
+    ]

@@ -4,7 +4,17 @@ import pytest
 
 from pixwise.cli.screen import Screen
 from pixwise.cli.table import answer_of, clean, heading, line_of, said_of
-from pixwise.results import Classes, Detections, Embedding, ImageInfo, Membership, ModelInfo, Quality, TextLines
+from pixwise.results import (
+    Caption,
+    Classes,
+    Detections,
+    Embedding,
+    ImageInfo,
+    Membership,
+    ModelInfo,
+    Quality,
+    TextLines,
+)
 
 LONG = "word " * 100
 
@@ -88,3 +98,12 @@ def test_the_box_of_a_whole_answer_is_plain_numbers():
     text = plain(Membership.empty(collection="reds", box=[0, 0, 80, 60.5]))
     assert "0 0 80 60.5" in text
     assert "[" not in text
+
+
+def test_an_empty_sentence_is_said_to_be_empty():
+    assert "text    (empty)  one line" in plain(Caption(text="", score=1, tokens=1, stop="end"))
+
+
+def test_a_long_value_does_not_push_the_others_aside():
+    told = plain(Caption(text="word " * 30, score=1, tokens=1, stop="end")).splitlines()
+    assert told[-1].index("why it ended") < 70

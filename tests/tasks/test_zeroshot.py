@@ -111,7 +111,6 @@ def test_braces_of_a_label_are_its_own(path):
     ("labels", "words"),
     [
         ((), "labels must be one text or more, got none; say what the picture might show"),
-        ("dog", "labels must be a list of texts, got 'dog'; put it into a list"),
         (None, "labels must be a list of texts, got None"),
         ({"dog", "cat"}, "labels must be a list of texts, got {"),
         (("dog", "cat", "dog"), "labels must differ, got 'dog' and 'dog'; they would share a score, keep one"),
@@ -184,8 +183,19 @@ def test_labels_in_any_script_are_texts(path):
     assert set(asked(path, SCRIPTS)(PICTURE).labels) == set(SCRIPTS)
 
 
-def test_one_label_alone_has_all_of_softmax(path):
+def test_one_label_alone_has_all_of_softmax_and_that_is_said(path, caplog):
     assert asked(path, ("bird",))(PICTURE).scores.tolist() == [1]
+    assert "one label: scores of fake are shares among the labels, so its score is always 1; give " in caplog.text
+    assert "repeat --label" in caplog.text
+
+
+def test_a_yes_or_no_to_one_label_needs_no_note(path, caplog):
+    asked(path, ("bird",), head="pooler")
+    assert caplog.text == ""
+
+
+def test_one_string_is_one_label(path):
+    assert asked(path, "dog").labels == ("dog",)
 
 
 def test_towers_of_different_dimensions_are_told(path):

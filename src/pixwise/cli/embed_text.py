@@ -10,7 +10,7 @@ import click
 
 from pixwise import registry, store
 from pixwise.cli.files import Plan, StandardOutput
-from pixwise.cli.options import CODE_ROWS, Verb, model_options, option
+from pixwise.cli.options import CODE_ROWS, Verb, model_options, option, with_lines
 from pixwise.cli.progress import Arrivals
 from pixwise.cli.run import sink_of
 from pixwise.errors import OptionError
@@ -22,7 +22,8 @@ from pixwise.results import Embedding
 __all__ = ["command"]
 
 _TEXT_ROWS = [
-    ("TEXT", "In quotes when it has blanks; - reads a text per line from standard input, blank lines left out.")
+    ("TEXT", "In quotes when it has blanks; - reads a text per line from standard input, blank lines left out."),
+    ("@FILE", "The lines of a file, a text each."),
 ]
 _AT_ONCE = 256  # texts: their answers are written before the next are asked
 
@@ -41,7 +42,7 @@ def _run(texts: tuple[str, ...], format: str, model: str, offline: bool, **machi
     def render(answer: Any, drawn: str) -> str:
         return screen.text(Text(heading(answer.image), "  ", said_of(answer)), *answer_of(answer))
 
-    one = texts != ("-",) and len(asked) == 1
+    one = texts == asked and len(asked) == 1  # lines are a list, also where there is one
     sink = sink_of(Plan(format or "table"), StandardOutput().write, one, render, Embedding)
     try:
         for start in range(0, len(asked), _AT_ONCE):
@@ -55,9 +56,9 @@ def _run(texts: tuple[str, ...], format: str, model: str, offline: bool, **machi
 
 
 def _given(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts of the command line, or the lines of standard input that say something."""
+    """The texts of the command line and of its files, or the lines of standard input that say something."""
     if "-" not in texts:
-        return texts
+        return with_lines(texts, "TEXT")
     if texts != ("-",):
         raise OptionError("texts must be words or '-', got both; leave one of the two out")
     try:
@@ -66,7 +67,10 @@ def _given(texts: tuple[str, ...]) -> tuple[str, ...]:
         raise OptionError(
             f"standard input must be UTF-8, got {error.reason} at byte {error.start}; convert it"
         ) from error
-    return tuple(line.rstrip("\n") for line in io.StringIO(read, newline=None) if line.strip())
+    lines = tuple(line.rstrip("\n") for line in io.StringIO(read, newline=None) if line.strip())
+    if not lines:
+        raise OptionError("standard input must have lines with words, got none; write a text per line")
+    return lines
 
 
 def _models() -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from pixwise.errors import nearest
 
 __all__ = [
     "CODE_ROWS", "INPUT_ROWS", "OneOf", "Verb", "VerbGroup",
-    "limit_options", "model_options", "option", "output_options", "task_options",
+    "limit_options", "model_options", "option", "output_options", "task_options", "with_lines",
 ]  # fmt: skip
 
 Rows = list[tuple[str, str]]
@@ -155,7 +155,7 @@ def output_options(*, csv: bool = True, draws: bool = False) -> list[click.Param
     told = {
         "json": "One JSON document; for several inputs, a glob or a folder a list.",
         "jsonl": "A JSON document per input, each on one line.",
-        "csv": "A line per finding.",
+        "csv": "A line per finding; per picture where the answer is about all of it.",
     }
     hidden = () if csv else ("csv",)  # taken all the same, so that `plan_output` can say why not
     out = "File for the data (.json .jsonl .csv .txt), file for the drawn picture (.png .jpg …), or folder for many."
@@ -275,19 +275,34 @@ def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str,
 
 
 def _with_lines(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """The values, with the lines of a file in the place of `@FILE`; blank lines are passed over."""
-    return tuple(line for value in given for line in (_lines_of(value, param) if value[:1] == "@" else [value]))
+    return with_lines(given, _flag(param))
 
 
-def _lines_of(value: str, param: click.Parameter) -> list[str]:
+def with_lines(given: Iterable[str], what: str) -> tuple[str, ...]:
+    """The values, with the lines of a file in the place of `@FILE`; blank lines are passed over.
+
+    Args:
+        given: on the command line.
+        what: how messages call them: `--label`.
+
+    Raises:
+        click.UsageError: the file cannot be read, or has no line with words.
+    """
+    return tuple(line for value in given for line in (_lines_of(value, what) if value[:1] == "@" else [value]))
+
+
+def _lines_of(value: str, what: str) -> list[str]:
     try:
         text = Path(value[1:]).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise click.UsageError(
-            f"{_flag(param)} {value} must name a text file (UTF-8), got {reason}; what begins with @ goes into a file"
+            f"{what} {value} must name a text file (UTF-8), got {reason}; what begins with @ goes into a file"
         ) from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise click.UsageError(f"{what} {value} must have lines with words, got none; write one per line")
+    return lines
 
 
 def _plain(hint: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pixwise.results import Result, columns, values
+from pixwise.results import Quality, Result, Verification, columns, values
 
 __all__ = [
     "CsvSink",
@@ -31,6 +31,7 @@ __all__ = [
 
 Answer = Any  # Result | Analysis: has to_dict()
 Write = Callable[[str], None]
+_IN_CELLS = (Quality, Verification)  # a line per picture all the same: what is asked for are its values
 _STEERING = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -125,7 +126,9 @@ class LinesSink:
 
 
 class CsvSink:
-    """A line per row of every answer; a line per picture where the answer is about the whole picture.
+    """A line per row of every answer, values of the picture in each; a line per picture where there are no rows.
+
+    Colours and pairs of faces are a line per picture, with their rows in cells.
 
     Args:
         write: where the text goes.
@@ -163,25 +166,23 @@ def error_document(source: str, error: Exception) -> dict[str, Any]:
 
 def csv_header(kind: type[Result]) -> list[str]:
     """Names of the columns for a kind of answer."""
-    if kind.values_key:
-        return ["source", *(spec.name for spec in values(kind)), *(spec.metadata["json"] for spec in columns(kind))]
-    return [
-        "source",
-        *(name for spec in columns(kind) for name in _names(spec.metadata["json"], spec.metadata["shape"])),
-    ]
+    told = [spec.name for spec in values(kind)]
+    if kind in _IN_CELLS:
+        return ["source", *told, *(spec.metadata["json"] for spec in columns(kind))]
+    rows = (name for spec in columns(kind) for name in _names(spec.metadata["json"], spec.metadata["shape"]))
+    return ["source", *told, *rows]
 
 
 def csv_rows(answer: Result) -> list[list[Any]]:
     """The lines of an answer, as `csv_header` names them."""
-    source, kind = answer.image.source, type(answer)
-    if not answer.values_key:
-        specs = columns(kind)
-        return [
-            [source, *(number for spec, cell in zip(specs, row, strict=True) for number in _cells(spec, cell))]
-            for row in answer
-        ]
-    told = [_value(spec, getattr(answer, spec.name)) for spec in values(kind)]
-    return [[source, *told, *(_joined(getattr(answer, spec.name)) for spec in columns(kind))]]
+    kind, specs = type(answer), columns(type(answer))
+    told = [answer.image.source, *(_value(spec, getattr(answer, spec.name)) for spec in values(kind))]
+    if kind in _IN_CELLS or not specs:
+        return [[*told, *(_joined(getattr(answer, spec.name)) for spec in specs)]]
+    return [
+        [*told, *(number for spec, cell in zip(specs, row, strict=True) for number in _cells(spec, cell))]
+        for row in answer
+    ]
 
 
 def _value(spec: Field, stored: Any) -> Any:

@@ -19,6 +19,7 @@ _HIDDEN = frozenset(
     {"label_id", "quad", "landmarks", "rgb", "vector"}
 )  # said by another column, or only of use to programs
 _FEW = 4  # numbers of an array that are shown
+_WIDE = 48  # cells of a value; a longer one wraps, or pushes what it means aside in its own line only
 _RIGHT = frozenset({"score", "cosine", "similarity", "share", "box"})
 
 
@@ -63,19 +64,25 @@ def answer_of(result: Result, *, indent: int = 2, brief: bool = False) -> Iterat
 
 
 def _values(result: Result, indent: int) -> Table:
-    grid = Table([Column(whole=True)], indent)
+    told = {spec.name: _said(getattr(result, spec.name)) for spec in values(type(result))}
+    widest = max(each.width for each in told.values())
+    grid = Table([Column(whole=True), Column(width=min(widest, _WIDE))], indent)
     for spec in values(type(result)):
-        grid.add(spec.name, _brief(getattr(result, spec.name)), Text((spec.metadata["doc"], "dim")))
+        grid.add(spec.name, told[spec.name], Text((spec.metadata["doc"], "dim")))
     return grid
 
 
 def _pairs(result: Result, indent: int) -> Table:
     """The values, two in a row."""
-    told = [(Text((spec.name, "dim")), _brief(getattr(result, spec.name))) for spec in values(type(result))]
+    told = [(Text((spec.name, "dim")), _said(getattr(result, spec.name))) for spec in values(type(result))]
     grid = Table([Column(whole=True), Column(), Column(whole=True)], indent)
     for left, right in zip_longest(told[::2], told[1::2], fillvalue=("", "")):
         grid.add(*left, *right)
     return grid
+
+
+def _said(thing: Any) -> Text:
+    return Text(_brief(thing) or ("(empty)", "dim"))  # else what it means would stand where it is said
 
 
 def _rows(result: Result, indent: int) -> Table:

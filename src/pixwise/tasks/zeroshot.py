@@ -10,6 +10,7 @@ Heads, by how the model was trained:
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from pixwise.task import Task, check_range
 __all__ = ["ZeroShot"]
 
 Raw = Mapping[str, np.ndarray]
+_LOG = logging.getLogger("pixwise")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,12 @@ class ZeroShot(Task):
             )
         if "tokenizer" in self.session.files:
             TextTower(self.card, self.session).check(self.labels, self.templates)
+        if len(self.labels) == 1 and self.heads[self.card.head] is softmax:
+            _LOG.warning(
+                "one label: scores of %s are shares among the labels, so its score is always 1; give what else it "
+                "could be (command line: repeat --label), or look at the cosine",
+                self.card.id,
+            )
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -106,7 +114,7 @@ class ZeroShot(Task):
 
 
 def _checked_labels(given: Any) -> tuple[str, ...]:
-    labels = check_texts("labels", given)
+    labels = check_texts("labels", [given] if isinstance(given, str) else given)
     if not labels:
         raise OptionError(
             "labels must be one text or more, got none; say what the picture might show: ['a dog', 'a cat'] "
