@@ -313,8 +313,8 @@ def check_name(name: str) -> str:
 def _check_one_face(answer: Identities) -> Identities:
     if not isinstance(answer, Identities):
         raise OptionError(
-            f"faces must be answers of identify, got {type(answer).__name__}; ask px.identify(picture), and for one face "
-            "of several answer.select([0])"
+            f"faces must be answers of identify, got {type(answer).__name__}; ask px.identify(picture), "
+            "and for one face of several answer.select([0])"
         )
     if len(answer) != 1:
         place = answer.image.source or "a picture"
