@@ -2,7 +2,7 @@
 
     Detections   objects        boxes, labels, scores
     Faces        faces          boxes, scores, five landmarks    .largest  .crop(picture)
-    Identities   whose faces    Faces, with names, similarities, vectors
+    Identities   whose faces    Faces, with names, similarities, thresholds, vectors
     Verification two faces      same, similarity, threshold
     TextLines    printed text   texts, scores, quads, boxes      .text
     Codes        QR, bar codes  kinds, texts, quads, boxes
@@ -117,8 +117,8 @@ class Faces(Result):
 class Identities(Faces):
     """Faces, best first, each as a vector of length 1, and whose they are.
 
-    Without a gallery names are empty and similarities 0. With one, a face that is like nobody in it is `unknown`, and
-    its similarity is that to the nearest person all the same. Only vectors of one model compare.
+    Without a gallery names are empty, similarities and thresholds 0. With one, a face that is like nobody in it is
+    `unknown`, and its similarity is that to the nearest person all the same. Only vectors of one model compare.
     """
 
     rows_key: ClassVar[str] = "identities"
@@ -126,6 +126,9 @@ class Identities(Faces):
     names: Texts = column("name", str, doc="whose face; unknown, or empty when no gallery was asked")
     similarities: Floats = column(
         "similarity", np.float32, doc="cosine with the nearest person of the gallery, -1 to 1"
+    )
+    thresholds: Floats = column(
+        "threshold", np.float32, doc="similarity from which the name is given; 0 when no gallery was asked"
     )
     vectors: Floats = column("vector", np.float32, "D", doc="unit length; the product of two is their cosine")
 
@@ -224,6 +227,7 @@ class Moderation(Result):
     action: str = value(str, "allow, review or block: of the strictest rule that fired, else the policy's otherwise")
     because: str = value(str, "the rule that says so; empty when none fired")
     policy: str = value(str, "name of the policy")
+    title: str = value(str, "what the policy is for, in its own words; empty when it does not say", default="")
     rules: Texts = column("rule", str, doc="name of the rule")
     asked: Texts = column("asks", str, doc="the action that it asks for")
     scores: Floats = column("score", np.float32, doc="share of its labels among all of the policy, 0 to 1")

@@ -38,7 +38,7 @@ def test_people_are_added_and_named(cli, photos, models):
     code, out, err = cli("identify", "dark.jpg", "-g", "people.npz", *models)
     assert (code, err, "1 identity" in out, "Дэвид" in out) == (0, "", True, True)
     told = json.loads(cli("identify", "two.jpg", "-g", "people.npz", "--threshold", 0.9, "--json", *models).out)
-    assert [row["name"] for row in told["identities"]] == ["unknown", "unknown"]
+    assert [(row["name"], row["threshold"]) for row in told["identities"]] == [("unknown", 0.9)] * 2
 
 
 @pytest.mark.assets
@@ -46,7 +46,7 @@ def test_without_a_gallery_there_are_vectors(cli, photos, models):
     told = json.loads(cli("identify", "two.jpg", "--json", *models).out)
     assert [len(row["vector"]) for row in told["identities"]] == [128, 128]
     lines = cli("identify", "two.jpg", "--csv", *models).out.splitlines()
-    assert lines[0].endswith("landmarks_x5,landmarks_y5,name,similarity,vector")
+    assert lines[0].endswith("landmarks_x5,landmarks_y5,name,similarity,threshold,vector")
     assert len(lines[1].split(",")[-1].split()) == 128
 
 

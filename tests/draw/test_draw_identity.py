@@ -18,7 +18,7 @@ def identities(*names):
     count = len(names)
     return Identities(
         scores=[0.9] * count, boxes=BOXES[:count], landmarks=np.full((count, 5, 2), np.nan), names=names,
-        similarities=[0.7] * count, vectors=np.eye(count, 4),
+        similarities=[0.7] * count, thresholds=[0.5] * count, vectors=np.eye(count, 4),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 import pytest
 from PIL import ImageFont
 
-from pixwise.draw.fonts import FALLBACKS, font_for
+from pixwise.draw.fonts import FALLBACKS, font_for, shortened, tell_missing
 from pixwise.errors import OptionError
 
 
@@ -61,3 +61,25 @@ def test_a_missing_font_of_the_users_choice_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PIXWISE_FONT", str(tmp_path / "none.ttf"))
     with pytest.raises(OptionError, match=r"PIXWISE_FONT must be a font file, got .*none\.ttf'; unset it"):
         font_for("abc", 20)
+
+
+def test_letters_that_no_font_has_are_told_once(monkeypatch, caplog):
+    monkeypatch.setattr("pixwise.draw.fonts._installed", lambda: ())
+    monkeypatch.setattr("pixwise.draw.fonts._TOLD", set())
+    for _ in range(2):
+        tell_missing(["Ärger?", "中国 0.87", "人中"])
+    assert caplog.messages == [
+        "drawn as ? for want of a font: 中 人 国; PIXWISE_FONT may name the file of one that has them"
+    ]
+
+
+@pytest.mark.parametrize("end", [" 0.87", " -0.12", " 0.87, from 0.50"])
+def test_a_long_label_loses_words_and_keeps_its_score(end):
+    text = shortened("a photograph of a very long-winded thing" + end, 20, 250)
+    assert text.startswith("a ph")
+    assert text.endswith("…" + end)
+    assert font_for(text, 20)[0].getlength(text) <= 250
+
+
+def test_where_a_score_alone_has_no_room_the_words_stay():
+    assert shortened("person 0.87", 20, 40) == shortened("person", 20, 40) != ""

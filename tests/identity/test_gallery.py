@@ -17,7 +17,8 @@ def answer(*vectors, model=MODEL, source="a.jpg"):
     count = len(vectors)
     return Identities(
         scores=np.ones(count), boxes=np.zeros((count, 4)), landmarks=np.zeros((count, 5, 2)), names=[""] * count,
-        similarities=np.zeros(count), vectors=unit(vectors) if count else (), model=model, image=ImageInfo(source),
+        similarities=np.zeros(count), thresholds=np.zeros(count), vectors=unit(vectors) if count else (), model=model,
+        image=ImageInfo(source),
     )  # fmt: skip
 
 

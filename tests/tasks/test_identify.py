@@ -45,7 +45,7 @@ def test_each_face_has_a_vector_of_length_one_and_keeps_its_place():
     assert np.linalg.norm(found.vectors, axis=1) == pytest.approx([1, 1])
     assert np.array_equal(found.boxes, faces.boxes)
     assert np.array_equal(found.landmarks, faces.landmarks)
-    assert (found.names, found.similarities.tolist()) == (("", ""), [0, 0])
+    assert (found.names, found.similarities.tolist(), found.thresholds.tolist()) == (("", ""), [0, 0], [0, 0])
 
 
 def test_the_faces_of_a_picture_are_one_run():
@@ -208,6 +208,7 @@ def test_vectors_survive_json_in_full_precision():
 
 def test_vectors_of_another_length_are_refused():
     row = {"scores": [1], "boxes": [[0, 0, 1, 1]], "landmarks": np.zeros((1, 5, 2)), "names": [""], "similarities": [0]}
+    row |= {"thresholds": [0]}
     with pytest.raises(ShapeError, match=r"Identities\.vectors must have length 1, got 2"):
         Identities(vectors=[[2, 0]], **row)
 

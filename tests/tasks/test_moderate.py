@@ -22,6 +22,7 @@ POLICY = Policy(
 PICTURE = np.zeros((20, 30, 3), np.uint8)
 WORDS = {"dog": 0, "ghost": 1}
 TEXT = """
+title = "No ghosts"
 templates = ["{label}", "a photo of {label}"]
 [[rule]]
 name = "fine"
@@ -86,7 +87,7 @@ def moderator(tmp_path):
 
 def test_a_picture_is_shared_out_among_the_labels(moderator):
     said = moderator([3.0, 4.0])(PICTURE)
-    assert (said.action, said.because, said.policy) == ("block", "odd", "mine")
+    assert (said.action, said.because, said.policy, said.title) == ("block", "odd", "mine", "No ghosts")
     np.testing.assert_allclose(said.scores, [1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))], atol=1e-6)
 
 

@@ -20,7 +20,7 @@ _HIDDEN = frozenset(
 )  # said by another column, or only of use to programs
 _FEW = 4  # numbers of an array that are shown
 _WIDE = 48  # cells of a value; a longer one wraps, or pushes what it means aside in its own line only
-_RIGHT = frozenset({"score", "cosine", "similarity", "share", "box"})
+_RIGHT = frozenset({"score", "cosine", "similarity", "share", "threshold", "box"})
 
 
 def heading(image: ImageInfo) -> Text:

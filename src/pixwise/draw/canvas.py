@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pixwise.draw.fonts import font_for
+from pixwise.draw.fonts import font_for, shortened, tell_missing
 from pixwise.draw.palette import BLACK, WHITE, Colour, on
 from pixwise.draw.placing import Box, Place, detail_of, place_label, place_legend
 from pixwise.draw.strip import below
@@ -226,6 +226,8 @@ class Canvas:
 
     def finish(self) -> Image.Image:
         """Place and draw what was kept; the image comes back, higher where there are sentences."""
+        texts = [label.text for label in (*self._labels, *(label for label, _ in self._captions))]
+        tell_missing((*texts, *(row.text for row in self._legend), *self._sentences))
         taken: list[Box] = []
         px = self._label_px()
         plates = [plate for label in self._labels if (plate := self._placed_label(label, px, taken))]
@@ -268,7 +270,7 @@ class Canvas:
 
     def _placed(self, label: _Label, px: int, taken: list[Box]) -> _Plate | None:
         """A label in its place; None where there is no room: its box keeps its colour."""
-        text = self._shortened(label.text, px, self.image.width - 2 * self._pad(px))
+        text = shortened(label.text, px, self.image.width - 2 * self._pad(px))
         size_wh = self._plate_wh(text, px)
         if not text or size_wh[0] > self.image.width or size_wh[1] > self.image.height:
             return None
@@ -316,17 +318,6 @@ class Canvas:
 
     def _row_px(self, px: int) -> int:
         return px + 2 * self._pad(px)
-
-    @staticmethod
-    def _shortened(text: str, px: int, wide: float) -> str:
-        """The text, cut with "…" where it is wider than `wide`."""
-        font, shown = font_for(text, px)
-        if font.getlength(shown) <= wide:
-            return shown
-        cut = len(shown)
-        while cut and font.getlength(shown[:cut] + "…") > wide:
-            cut = min(cut - 1, int(cut * wide / max(1.0, font.getlength(shown[:cut] + "…"))))
-        return shown[:cut].rstrip() + "…" if cut > 0 else ""
 
     # -- legends ---------------------------------------------------------------------------------------------------
 
@@ -390,4 +381,4 @@ class Canvas:
         if row.colour:
             self._pen.rectangle((x, top + pad, x + high, top + pad + high), row.colour, WHITE, self.halo_px)
             x += round(1.5 * px)
-        self._write(self._shortened(row.text, px, right - x - pad), x, top, px, WHITE)
+        self._write(shortened(row.text, px, right - x - pad), x, top, px, WHITE)

@@ -2,20 +2,25 @@
 
 Pillow's font (Aileron) is the same everywhere, but holds little more than ASCII. For other letters the first font of
 `FALLBACKS` that is installed and has them is taken. What no font has becomes its base letter (é → e) or a visible `?`,
-never nothing. PIXWISE_FONT names a font file that goes before all of these.
+never nothing, and that is said. PIXWISE_FONT names a font file that goes before all of these.
 """
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 from PIL import ImageFont
 
 from pixwise.errors import OptionError
 
-__all__ = ["FALLBACKS", "font_for", "load"]
+__all__ = ["FALLBACKS", "font_for", "load", "shortened", "tell_missing"]
+
+_LOG = logging.getLogger("pixwise")
 
 # File names, as Pillow looks them up in the system's font folders: Linux, macOS, Windows.
 FALLBACKS = (
@@ -27,6 +32,8 @@ FALLBACKS = (
 )  # fmt: skip
 _BUILT_IN = ""
 _NOWHERE = "\U0010ffff"  # no font has a letter here, so its picture is the font's "missing"
+_NUMBER = re.compile(r" -?\d\.\d\d(, from \d\.\d\d)?$")  # a score at the end of a label
+_TOLD: set[str] = set()  # letters that were told to be missing, once each
 _UNSEEN = ("Cc", "Cf", "Mn", "Me", "Zs", "Zl", "Zp")  # controls, joiners, accents, spaces
 
 
@@ -37,7 +44,7 @@ def font_for(text: str, px: int) -> tuple[ImageFont.FreeTypeFont, str]:
         text: any; line breaks and controls become spaces.
         px: height of the letters' square, pixels.
     """
-    text = " ".join(text.encode("utf-8", "replace").decode().split())
+    text = _line(text)
     name, best = _BUILT_IN, -1
     for candidate in _candidates(text):
         have = sum(_has(candidate, letter) for letter in text)
@@ -48,6 +55,38 @@ def font_for(text: str, px: int) -> tuple[ImageFont.FreeTypeFont, str]:
     if best < len(text):
         text = "".join(letter if _has(name, letter) else _replacement(name, letter) for letter in text)
     return load(name, px), text
+
+
+def tell_missing(texts: Iterable[str]) -> None:
+    """Warn of letters that no font has, which are drawn as `?`; of each once."""
+    missing: set[str] = set()
+    for text in texts:
+        missing |= {
+            letter for letter, shown in zip(_line(text), font_for(text, 16)[1], strict=True) if letter != shown == "?"
+        }
+    if missing - _TOLD:
+        told = " ".join(sorted(missing - _TOLD)[:20])
+        _TOLD.update(missing)
+        _LOG.warning("drawn as ? for want of a font: %s; PIXWISE_FONT may name the file of one that has them", told)
+
+
+def shortened(text: str, px: int, wide: float) -> str:
+    """The text, its words cut with "…" where it is wider than `wide`; a score at its end stays while there is room."""
+    font, shown = font_for(text, px)
+    if font.getlength(shown) <= wide:
+        return shown
+    number = found[0] if (found := _NUMBER.search(shown)) else ""
+    words = shown.removesuffix(number)
+    room, cut = max(0.0, wide - font.getlength(number)), len(words)
+    while cut and font.getlength(words[:cut] + "…") > room:
+        cut = min(cut - 1, int(cut * room / max(1.0, font.getlength(words[:cut] + "…"))))
+    if cut:
+        return words[:cut].rstrip() + "…" + number
+    return shortened(words, px, wide) if number else ""
+
+
+def _line(text: str) -> str:
+    return " ".join(text.encode("utf-8", "replace").decode().split())
 
 
 def _candidates(text: str) -> tuple[str, ...]:

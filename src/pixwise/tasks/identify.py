@@ -125,11 +125,11 @@ class Identifier(Task):
 
     def postprocess(self, raw: Raw, fit: Faces) -> Identities:
         vectors = unit(self.heads[self.card.head](raw)) if raw else np.zeros((0, 0), np.float32)
-        names, similarities = [""] * len(fit), np.zeros(len(fit), np.float32)
+        names, similarities, threshold = [""] * len(fit), np.zeros(len(fit), np.float32), 0.0
         if isinstance(self.gallery, Gallery):
             threshold, _ = threshold_of(self.card, self.threshold)
             names, similarities = self.gallery.identify(vectors, threshold)
         return Identities(
             scores=fit.scores, boxes=fit.boxes, landmarks=fit.landmarks,
-            names=names, similarities=similarities, vectors=vectors,
+            names=names, similarities=similarities, thresholds=[threshold] * len(fit), vectors=vectors,
         )  # fmt: skip

@@ -51,6 +51,7 @@ def judge(policy: Policy, shares: npt.NDArray[np.floating]) -> Moderation:
         action=first.action if first else policy.otherwise,
         because=first.name if first else "",
         policy=policy.name,
+        title=policy.title,
         rules=tuple(policy.rules[i].name for i in order),
         asked=tuple(policy.rules[i].action for i in order),
         scores=scores[order],
