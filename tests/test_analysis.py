@@ -131,3 +131,8 @@ def test_a_task_whose_helpers_are_not_here_is_skipped_and_fetches_nothing(here, 
     card, message = choose_card("identify", is_ready=lambda card: card.id in here)
     assert (card, message) == (None, f"needs pixwise models pull {said}")
     assert choose_card("identify", is_ready=lambda card: True)[0].id == "sface"
+
+
+def test_a_task_that_needs_words_is_refused_before_the_picture_is_opened():
+    with pytest.raises(OptionError, match=r"which needs labels; .*in Python: px\.zeroshot\(picture, labels\)"):
+        analyze("nowhere.png", "zeroshot")

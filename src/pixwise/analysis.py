@@ -20,7 +20,7 @@ from pixwise.pool import Pool, shared_pool
 from pixwise.registry import Card
 from pixwise.results import ImageInfo, Result
 from pixwise.session import check_machine
-from pixwise.task_table import ANALYSED, TASKS, task_class
+from pixwise.task_table import ANALYSED, check_analysed, task_class
 
 __all__ = ["Analysis", "Outcome", "analyze"]
 
@@ -113,7 +113,8 @@ def analyze(
 
     Args:
         source: one picture, anything `Picture.open` takes.
-        tasks: names, or one name; when None, all but those whose answer only programs can read (embed).
+        tasks: names, or one name; when None, all but those whose answer only programs can read (embed). Those that
+            need words of yours (zeroshot, find) are asked alone.
         pull: fetch default models that are not on this machine.
         device: as in `Task.load`; for fetched models: built-ins run on the CPU.
         threads, offline, accept_licence: as in `Task.load`.
@@ -121,7 +122,7 @@ def analyze(
         pool: where loaded models are kept; the process's own when None.
 
     Raises:
-        OptionError: a name is misspelt, or more than one picture was given.
+        OptionError: a name is misspelt, a task needs words, or more than one picture was given.
         PictureError, SourceError, LimitError: the picture cannot be read. A task that fails is told in its outcome.
     """
     if isinstance(source, list | tuple):
@@ -131,8 +132,7 @@ def analyze(
         )
     asked = list(ANALYSED) if tasks is None else [tasks] if isinstance(tasks, str) else list(tasks)
     for task in asked:
-        if task not in TASKS:
-            raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
+        check_analysed(task)
     check_machine(device, threads)  # here too: built-ins are asked for the CPU, whatever it says
     pool = shared_pool() if pool is None else pool  # an empty pool has length 0
     picture = Picture.open(source, limits=limits, allow_urls=allow_urls, background=background)

@@ -10,7 +10,7 @@ from pixwise.errors import OptionError, nearest
 if TYPE_CHECKING:
     from pixwise.task import Task
 
-__all__ = ["ANALYSED", "TASKS", "WHOLE_HEADS", "TaskEntry", "cards_of", "task_class"]
+__all__ = ["ANALYSED", "ASKED_ALONE", "TASKS", "WHOLE_HEADS", "TaskEntry", "cards_of", "check_analysed", "task_class"]
 
 
 class TaskEntry(NamedTuple):
@@ -24,6 +24,7 @@ class TaskEntry(NamedTuple):
         cards: the task whose cards it takes, where it has none of its own.
         parts: of a card's files, those that it runs; empty for all of them.
         options: of a card's options, those that it cannot do without.
+        words: of the task's options, the words of the user without which it cannot be asked.
     """
 
     module: str
@@ -33,6 +34,7 @@ class TaskEntry(NamedTuple):
     cards: str = ""
     parts: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
+    words: str = ""
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -60,6 +62,7 @@ TASKS: dict[str, TaskEntry] = {
         cards="embed",
         parts=("model", "text", "tokenizer"),
         options=("logit_scale",),
+        words="labels",
     ),
     "moderate": TaskEntry(
         "pixwise.tasks.moderate",
@@ -76,16 +79,30 @@ TASKS: dict[str, TaskEntry] = {
         "Find what you name: boxes for words of your own.",
         analysed=False,
         parts=("model", "tokenizer"),
+        words="labels",
     ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)
+ASKED_ALONE: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.words)
 
 
 def cards_of(task: str) -> str:
     """The task whose cards this one takes: its own, unless the table says otherwise."""
     return TASKS[task].cards or task if task in TASKS else task
+
+
+def check_analysed(name: str) -> None:
+    """Raise `OptionError` for a task that `analyze` cannot ask."""
+    if name in ASKED_ALONE:
+        words = TASKS[name].words
+        raise OptionError(
+            f"tasks must be answered without words of yours, got {name!r}, which needs {words}; ask it alone: "
+            f"pixwise {name} PICTURE --{words.removesuffix('s')} … (in Python: px.{name}(picture, {words}))"
+        )
+    if name not in TASKS:
+        raise OptionError(f"task must be known, got {name!r}; {nearest(name, set(TASKS) - set(ASKED_ALONE))}")
 
 
 def task_class(name: str) -> type[Task]:

@@ -72,7 +72,7 @@ def test_a_bad_picture_is_told_and_the_others_are_answered(cli, pictures):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (("--tasks", "codes,qualty"), "--tasks must name known tasks, got 'qualty'; did you mean 'quality'?"),
+        (("--tasks", "codes,qualty"), "task must be known, got 'qualty'; did you mean 'quality'?"),
         (("--pull", "--offline"), "--pull needs a network, got --offline or HF_HUB_OFFLINE too"),
         (("-o", "x.csv"), "-o must end in .json, .jsonl or .txt here, got 'x.csv'; analyze gives"),
         (
@@ -110,3 +110,11 @@ def test_a_task_that_fails_is_told_and_makes_the_code_1(cli, pictures, monkeypat
 def test_cuda_where_there_is_none_ends_the_run_with_code_2(cli, pictures):
     code = cli("analyze", pictures, "--tasks", "quality", "--device", "cuda").code
     assert code == (0 if "CUDAExecutionProvider" in installed_providers() else 2)
+
+
+@pytest.mark.parametrize("task", ["zeroshot", "find"])
+def test_what_needs_words_is_refused_at_once_and_not_offered(cli, pictures, task):
+    code, out, err = cli("analyze", pictures / "a.png", "--tasks", f"quality,{task}")
+    assert (code, out) == (2, "")
+    assert f"got '{task}', which needs labels; ask it alone: pixwise {task} PICTURE --label …" in err
+    assert task not in cli("analyze", "--help").out

@@ -19,9 +19,9 @@ CODES = [
     (errors.SetupError("no onnxruntime"), 2, "pixwise: no onnxruntime"),
     (errors.OutputError("read-only"), 2, "pixwise: read-only"),
     (errors.ShapeError("other arrays"), 2, "pixwise: other arrays"),
-    (errors.SourceError("gone"), 1, "pixwise: gone"),
-    (errors.DataError("one class"), 1, "pixwise: one class"),
-    (errors.PictureError("two\nlines"), 1, "pixwise: two lines"),
+    (errors.SourceError("gone"), 2, "pixwise: gone"),
+    (errors.DataError("one class"), 2, "pixwise: one class"),
+    (errors.PictureError("two\nlines"), 2, "pixwise: two lines"),
     (KeyboardInterrupt(), 130, "pixwise: interrupted"),
     (click.UsageError("No such thing."), 2, "pixwise: no such thing (pixwise --help)"),
     (

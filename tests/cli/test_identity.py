@@ -125,7 +125,19 @@ def test_one_wrong_name_of_several_changes_nothing(cli, people):
 
 def test_a_missing_gallery_is_told_with_the_command_that_makes_one(cli):
     code, _, err = cli("gallery", "list")
-    assert (code, "make one: pixwise gallery add NAME PICTURE -g people.npz" in err) == (1, True)
+    assert (code, "make one: pixwise gallery add NAME PICTURE -g people.npz" in err) == (2, True)
+
+
+@pytest.mark.assets
+def test_where_an_argument_cannot_be_read_nothing_is_done_and_the_code_is_2(cli, photos):
+    asked = [
+        ("verify", "david.jpg", "none.jpg"),
+        ("learn-head", "nodir", "--model", "look"),
+        ("identify", "david.jpg", "-g", "none.npz"),
+        ("moderate", "david.jpg", "--policy", "none.json"),
+        ("eval", "verification", "none.csv"),
+    ]
+    assert [cli(*words).code for words in asked] == [2] * 5
 
 
 @pytest.mark.assets
@@ -169,7 +181,9 @@ def test_verify_says_yes_or_no_and_whose_threshold(cli, photos, models):
 
 @pytest.mark.assets
 def test_verify_as_json_has_both_faces(cli, photos, models):
-    told = json.loads(cli("verify", "david.jpg", "two.jpg", "--json", *models).out)
+    text = cli("verify", "david.jpg", "two.jpg", "--json", *models).out
+    told = json.loads(text)
+    assert sum('"box": ' in line and line.rstrip(",").endswith("]") for line in text.splitlines()) == 2
     assert [(face["picture"], face["source"]) for face in told["faces"]] == [(1, "david.jpg"), (2, "two.jpg")]
     assert set(told["verification"]) == {"same", "similarity", "threshold", "threshold_source"}
 
@@ -225,3 +239,9 @@ def test_pairs_of_one_kind_are_refused(cli, photos, models):
     (photos / "pairs.csv").write_text("a,b,same\ndavid.jpg,dark.jpg,1\n")
     code, _, err = cli("eval", "verification", "pairs.csv", *models)
     assert (code, "pairs must be of one person and of two people, got 1 and 0" in err) == (2, True)
+
+
+def test_the_model_that_finds_faces_stands_beside_the_other_in_the_help(cli):
+    told = " ".join(cli("identify", "--help").out.split())
+    assert "Model that finds the faces for it. --device" in told
+    assert "Gallery`" not in told

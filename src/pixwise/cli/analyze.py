@@ -27,13 +27,15 @@ from pixwise.cli.progress import Arrivals
 from pixwise.cli.run import FAILURES, Answered, limits_of, one_line, opened, write_all
 from pixwise.cli.screen import Screen
 from pixwise.cli.table import INDENT, answer_of, heading, line_of, said_of
-from pixwise.errors import PixwiseError, nearest
+from pixwise.errors import PixwiseError
 from pixwise.session import choose_providers
 from pixwise.store import is_offline
 from pixwise.task import Task
-from pixwise.task_table import ANALYSED, TASKS
+from pixwise.task_table import ANALYSED, ASKED_ALONE, TASKS, check_analysed
 
 __all__ = ["command"]
+
+_CHOICES = [name for name in TASKS if name not in ASKED_ALONE]
 
 
 def run(arguments: tuple[str, ...], options: dict[str, Any]) -> int:
@@ -59,8 +61,7 @@ def run(arguments: tuple[str, ...], options: dict[str, Any]) -> int:
 def _tasks(asked: str) -> list[str]:
     names = [name.strip() for name in asked.split(",") if name.strip()] if asked else list(ANALYSED)
     for name in names:
-        if name not in TASKS:
-            raise click.UsageError(f"--tasks must name known tasks, got {name!r}; {nearest(name, TASKS)}")
+        check_analysed(name)
     return list(dict.fromkeys(names))
 
 
@@ -135,7 +136,7 @@ def _command() -> click.Command:
         more=lambda: {"INPUT": INPUT_ROWS, "Exit code": CODE_ROWS},
         params=[
             click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
-            option(section, "--tasks", metavar="A,B", default="", help=f"Only these: {', '.join(TASKS)}."),
+            option(section, "--tasks", metavar="A,B", default="", help=f"Only these: {', '.join(_CHOICES)}."),
             option(
                 section, "--pull", is_flag=True, help="First fetch the default models that are not on this machine."
             ),

@@ -16,7 +16,6 @@ from pixwise.cli.options import (
     Verb,
     limit_options,
     model_options,
-    option,
     output_options,
     task_options,
 )
@@ -28,7 +27,7 @@ from pixwise.results import Result
 from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["command_of", "helper_options", "load", "run_with"]
+__all__ = ["command_of", "load", "run_with"]
 
 
 def command_of(name: str) -> click.Command:
@@ -47,21 +46,12 @@ def command_of(name: str) -> click.Command:
             click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
             *task_options(cls, cls.option_names()),
             *output_options(),
-            *model_options(),
-            *helper_options(cls),
+            *model_options(needs=cls.needs),
             *task_options(cls, ("batch",), "Model and machine"),
             *task_options(cls, ("exact",), "Pictures"),
             *limit_options(),
         ],
     )
-
-
-def helper_options(cls: type[Task]) -> list[click.Parameter]:
-    """Which models answer the tasks that this one needs."""
-    return [
-        option("Model and machine", f"--{need}-model", metavar="ID", default="", help=f"The same for {need}.")
-        for need in cls.needs
-    ]
 
 
 def _models(task: str) -> list[tuple[str, str]]:

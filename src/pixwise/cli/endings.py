@@ -1,9 +1,10 @@
 """How a run of the command ends: every error becomes one line on stderr and an exit code.
 
     0  all well
-    1  an input failed, or there is a fault in Pixwise
+    1  an input failed, the others were answered; or there is a fault in Pixwise
     2  nothing can be done as asked: a verb, an option, a model's name, a card that does not fit its model,
-       a device or a package that this machine lacks, an output that cannot be written
+       a file or folder that must be read for it (a gallery, pairs, the pictures of verify), a device or a package
+       that this machine lacks, an output that cannot be written
     3  the model is not there, damaged, or could not be fetched
     130, 143  interrupted, told to stop
     141  whoever read our output has gone (`| head`)
@@ -25,33 +26,16 @@ from typing import Any
 
 import click
 
-from pixwise.errors import (
-    CardError,
-    FetchError,
-    LicenceError,
-    ModelFileError,
-    ModelMissingError,
-    OptionError,
-    OutputError,
-    PixwiseError,
-    SetupError,
-    ShapeError,
-    UnknownModelError,
-)
+from pixwise.errors import FetchError, LicenceError, ModelFileError, ModelMissingError, PixwiseError
 
 __all__ = ["FULL", "code_of", "ending", "prepare_process", "say"]
 
-_CODES: dict[type[PixwiseError], int] = {
-    OptionError: 2,
-    UnknownModelError: 2,
-    CardError: 2,
-    ShapeError: 2,  # of a model that takes or gives other arrays than its card says
-    SetupError: 2,
-    OutputError: 2,
+_CODES: dict[type[PixwiseError], int] = {  # the first that fits
     ModelMissingError: 3,
     ModelFileError: 3,
     FetchError: 3,
     LicenceError: 3,
+    PixwiseError: 2,
 }
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what we may have of it
 

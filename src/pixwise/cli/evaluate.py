@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pixwise.cli.ask import helper_options, load
+from pixwise.cli.ask import load
 from pixwise.cli.endings import say
 from pixwise.cli.model_rows import print_json, print_table
 from pixwise.cli.options import CODE_ROWS, Verb, VerbGroup, limit_options, model_options, option
@@ -80,8 +80,7 @@ command = VerbGroup(
             params=[
                 click.Argument(["pairs"], metavar="PAIRS"),
                 option("Output", "--json", "json_", is_flag=True, help="One JSON document."),
-                *model_options(),
-                *helper_options(Identifier),
+                *model_options(needs=Identifier.needs),
                 *limit_options(),
             ],
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pixwise.cli.ask import helper_options, load
+from pixwise.cli.ask import load
 from pixwise.cli.endings import say
 from pixwise.cli.inputs import Input, expand
 from pixwise.cli.model_rows import print_json, print_table
@@ -164,7 +164,7 @@ _JOIN = option("Gallery", "--join", is_flag=True, help="TO is there already, and
 
 def _verb(name: str, callback: Callable[..., int], help: str, *params: click.Parameter, asks: bool = False) -> Verb:
     more = {"INPUT": INPUT_ROWS} if asks else {}
-    machine = [*model_options(), *helper_options(Identifier), *limit_options()] if asks else []
+    machine = [*model_options(needs=Identifier.needs), *limit_options()] if asks else []
     return Verb(
         name, callback=callback, help=help, params=[*params, *machine], more=lambda: {**more, "Exit code": CODE_ROWS}
     )

@@ -21,7 +21,7 @@ __all__ = ["command"]
 _CODES = [
     ("0", "All well."),
     ("1", "A picture or a class was left out; the head was learnt from the others."),
-    ("2", "Nothing was done: wrong usage, or this machine cannot do it."),
+    ("2", "Nothing was done: wrong usage, a folder that cannot be read, or this machine cannot do it."),
     ("3", "The model is not on this machine, or is damaged."),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ import click
 
 from pixwise import registry, shelf, store
 from pixwise.cli.endings import say
+from pixwise.cli.sinks import pretty
 from pixwise.errors import OptionError
 from pixwise.quantize import int8_spots
 from pixwise.registry import Card
@@ -102,7 +102,7 @@ def megabytes(count: int) -> str:
 
 def print_json(document: Any) -> int:
     """One JSON document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(pretty(document))
     return 0
 
 

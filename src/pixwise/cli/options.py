@@ -30,7 +30,7 @@ INPUT_ROWS: Rows = [
 CODE_ROWS: Rows = [
     ("0", "All well."),
     ("1", "An input failed; the others were answered."),
-    ("2", "Nothing was done: wrong usage, or this machine cannot do it."),
+    ("2", "Nothing was done: wrong usage, a file that cannot be read, or this machine cannot do it."),
     ("3", "The model is not on this machine, or is damaged."),
     ("130", "Interrupted; what was done is written."),
 ]
@@ -172,14 +172,23 @@ def output_options(*, csv: bool = True, draws: bool = False) -> list[click.Param
     ]
 
 
-def model_options(*, model: bool = True) -> list[click.Parameter]:
-    """Which model answers and what it runs on."""
+def model_options(*, model: bool = True, needs: Iterable[str] = ()) -> list[click.Parameter]:
+    """Which model answers and what it runs on.
+
+    Args:
+        model: it can be named.
+        needs: tasks that must be answered before, whose models can be named too.
+    """
     named = "Id of a card, a folder, an ONNX file with a card.toml beside it, or hf:owner/name@revision."
     licence = "Accept the non-commercial licence of this model."
     smaller = "8-bit weights, made once from the model's files and kept beside them: quicker, a little less exact."
     section = "Model and machine"
     return [
         *([option(section, "--model", metavar="ID", default="", help=named)] if model else []),
+        *(
+            option(section, f"--{need}-model", metavar="ID", default="", help=f"Model that finds the {need} for it.")
+            for need in needs
+        ),
         option(section, "--device", type=OneOf(DEVICES), default="auto", help="Where to run.", show_default=True),
         option(section, "--threads", type=Number(int), metavar="N", default=0, help="CPU threads; 0 takes all."),
         *([option(section, "--precision", type=OneOf(PRECISIONS), callback=_or_empty, help=smaller)] if model else []),

@@ -27,6 +27,7 @@ __all__ = [
     "csv_header",
     "csv_rows",
     "error_document",
+    "pretty",
 ]
 
 Answer = Any  # Result | Analysis: has to_dict()
@@ -80,10 +81,10 @@ class JsonSink:
         self._write = write
 
     def add(self, answer: Answer, drawn: str) -> None:
-        self._write(_pretty(answer.to_dict()) + "\n")
+        self._write(pretty(answer.to_dict()) + "\n")
 
     def fail(self, source: str, error: Exception) -> None:
-        self._write(_pretty(error_document(source, error)) + "\n")
+        self._write(pretty(error_document(source, error)) + "\n")
 
     def close(self) -> None:
         pass
@@ -225,13 +226,13 @@ def _flat(cell: Any) -> list[Any]:
     ]
 
 
-def _pretty(thing: Any, before: str = "") -> str:
+def pretty(thing: Any, before: str = "") -> str:
     """Indented JSON, but a box, the points of a quad or any other list without objects is one line."""
     inner = before + "  "
     if isinstance(thing, dict) and thing:
-        rows = [f"{_json(key)}: {_pretty(value, inner)}" for key, value in thing.items()]
+        rows = [f"{_json(key)}: {pretty(value, inner)}" for key, value in thing.items()]
     elif isinstance(thing, list | tuple) and any(isinstance(each, dict) for each in thing):
-        rows = [_pretty(each, inner) for each in thing]
+        rows = [pretty(each, inner) for each in thing]
     else:
         return _json(thing)
     first, last = "{}" if isinstance(thing, dict) else "[]"

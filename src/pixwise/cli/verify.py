@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from pixwise.cli.ask import helper_options, load
+from pixwise.cli.ask import load
 from pixwise.cli.inputs import expand
 from pixwise.cli.model_rows import print_json
 from pixwise.cli.options import INPUT_ROWS, Verb, limit_options, model_options, option, task_options
@@ -55,8 +55,7 @@ command = Verb(
         click.Argument(["b"], metavar="B"),
         *task_options(Identifier, ("threshold",)),
         option("Output", "--json", "json_", is_flag=True, help="One JSON document."),
-        *model_options(),
-        *helper_options(Identifier),
+        *model_options(needs=Identifier.needs),
         *limit_options(),
     ],
 )

@@ -67,7 +67,7 @@ class Identifier(Task):
     """Say whose faces these are.
 
     Attributes:
-        gallery: whom to name: the path of a saved gallery, or a `Gallery`; without it faces get vectors, no names.
+        gallery: whom to name, as kept in a gallery's file; without it faces get vectors, no names.
         threshold: cosine from which two faces count as one person's; unless given that of the model's card.
     """
 
