@@ -7,19 +7,21 @@ from functools import partial
 
 import numpy as np
 import pytest
+from learning import hand_made
 from test_session import write_model
 from tiny_encoder import write_encoder
 
 import pixwise as px
 from pixwise import registry
-from pixwise.collections import Focus, Looker
-from pixwise.errors import CardError, ModelMissingError, OptionError, SetupError
-from pixwise.loading import load_card, load_model
+from pixwise.collections import Focus, Looker, MembershipClassifier
+from pixwise.errors import CardError, ModelMissingError, OptionError, SetupError, UnknownModelError
+from pixwise.loading import load_card, load_helpers, load_model
 from pixwise.pool import Pool
 from pixwise.recipe import Recipe
 from pixwise.registry import Card, CardFile
 from pixwise.task_table import cards_of
 from pixwise.tasks.embed import Embedder
+from pixwise.tasks.identify import Identifier
 from pixwise.vectors import similarity
 
 FILES = (
@@ -121,12 +123,44 @@ def test_a_precision_that_cannot_be_is_told_before_anything_is_fetched(model, op
             load(model, **options)
 
 
-def test_identify_is_not_advised_to_find_faces_without_landmarks():
-    for load in (px.Identifier.load, partial(Pool().task, "identify")):
-        with pytest.raises(ModelMissingError, match=r"'yunet' must be on this machine .* pixwise models pull yunet$"):
-            load(offline=True)
+def test_identify_is_not_advised_to_find_faces_without_landmarks(hub, no_sockets):
+    card, find = registry.card("haar-frontal"), partial(px.FaceDetector.load, offline=True)
+    with pytest.raises(ModelMissingError, match=r"'yunet' must be on this machine .* models import models\.tar`$"):
+        load_helpers(card, ("faces",), {}, lambda need, model: find(model), True)
 
 
 def test_a_collection_is_advised_the_option_that_it_has():
     with pytest.raises(ModelMissingError, match=r"no fetch \(command line: --finder hog-people\)$"):
         Looker.load(Focus(target="prominent_person", embeddings=("look",)), offline=True)
+
+
+@pytest.mark.parametrize("load", [Identifier.load, lambda **told: Pool().task("identify", **told)])
+def test_offline_the_models_of_a_task_and_its_needs_are_named_at_once(hub, no_sockets, load):
+    words = r"models 'sface', 'yunet' must be .*: pixwise models pull sface yunet, or carry it: .*import models\.tar`$"
+    with pytest.raises(ModelMissingError, match=words):
+        load(offline=True)
+
+
+def test_offline_one_model_is_named_with_the_ways_to_carry_it(hub, no_sockets):
+    with pytest.raises(ModelMissingError, match=r"bundle sface -o models\.tar`, here `pixwise models import"):
+        Identifier.load(offline=True, helpers={"faces": print})
+
+
+@pytest.mark.parametrize("load", [Identifier.load, lambda **told: Pool().task("identify", **told)])
+def test_a_helper_may_be_the_name_of_a_model(hub, no_sockets, load):
+    with pytest.raises(UnknownModelError, match="got 'models/face-detector', which is not there"):
+        load(offline=True, helpers={"faces": "models/face-detector"})
+    with pytest.raises(OptionError, match="got 'face'; did you mean 'faces'"):
+        load(offline=True, helpers={"face": "haar-frontal"})
+
+
+def test_helpers_are_loaded_where_they_are_models():
+    given = {"faces": "haar-frontal"}
+    loaded = load_helpers(registry.card("sface"), ("faces",), given, lambda need, model: (need, model), False)
+    assert loaded == {"faces": ("faces", "haar-frontal")}
+
+
+def test_a_collection_is_not_advised_another_model_than_it_was_trained_on(hub, no_sockets):
+    with pytest.raises(ModelMissingError) as told:
+        MembershipClassifier.load(hand_made(models=("clip-b32",)), offline=True)
+    assert "look" not in str(told.value)

@@ -109,3 +109,13 @@ def test_every_card_says_licence_title_and_where_its_files_are(card):
     if card.runtime == "onnx":
         assert any(file.part for file in card.files)
         assert card.repo or all(file.url.startswith("https://") for file in card.files)
+
+
+def test_a_task_in_the_place_of_a_model_is_told_as_such():
+    with pytest.raises(UnknownModelError, match=r"got 'zeroshot'; that is a task: .*pixwise models list zeroshot"):
+        registry.card("zeroshot")
+
+
+def test_a_name_that_looks_like_none_is_not_answered_with_all_of_them():
+    with pytest.raises(UnknownModelError, match=r"got 'qqqq'; choose one of the list \(pixwise models list\)$"):
+        registry.card("qqqq")

@@ -255,3 +255,22 @@ def test_an_answer_that_is_known_is_not_asked_again(task):
     assert class_of.helpers["faces"](Picture.open(grey(5))) is known
     with pytest.raises(ShapeError, match="picture must be 6 x 4 px"):
         class_of(grey(1, (9, 9)))
+
+
+@pytest.mark.parametrize(
+    ("helpers", "words"),
+    [
+        ({"face": print}, "helper of mean must be of a task that it needs, got 'face'; did you mean 'faces'"),
+        ({"faces": 3}, "helper 'faces' must be a loaded task or a function of a picture, got int; load it"),
+        ({"faces": "models/yunet"}, r"got str; load it, or give the model's name or folder to load\(\) of mean"),
+        ([print], "helpers must be a dict of tasks and what answers them, got list"),
+    ],
+)
+def test_helpers_that_cannot_be_asked_are_refused(helpers, words):
+    with pytest.raises(OptionError, match=words):
+        FaceMeans(card=CARD, session=FakeSession(mean), helpers=helpers)
+
+
+def test_a_task_that_needs_no_other_takes_no_helpers(task):
+    with pytest.raises(OptionError, match="helper of mean must be .* got 'faces'; leave helpers out"):
+        task.given(faces=None)

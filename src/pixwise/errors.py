@@ -107,13 +107,19 @@ class SetupError(PixwiseError, RuntimeError):
     """The machine lacks something: a package, a device."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Say which known names look like `word`: "; did you mean …?", or the whole list when none does."""
+def nearest(word: str, known: Iterable[str], *, many: str = "") -> str:
+    """Say which known names look like `word`: "; did you mean …?", or the whole list when none does.
+
+    Args:
+        word: what was given.
+        known: what could have been.
+        many: what is said in the place of a list of more than a dozen.
+    """
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=3, cutoff=0.6)  # below that "colors" is offered "allow_urls"
     if close:
         return "did you mean " + " or ".join(repr(name) for name in close) + "?"
-    return "choose one of: " + ", ".join(names)
+    return many if many and len(names) > 12 else "choose one of: " + ", ".join(names)
 
 
 def check_range(name: str, actual: float, low: float, high: float) -> None:

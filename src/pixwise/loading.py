@@ -9,14 +9,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from pixwise import registry
-from pixwise.errors import CardError, FetchError, ModelMissingError, OptionError, SetupError
+from pixwise.errors import CardError, FetchError, ModelMissingError, OptionError, SetupError, nearest
 from pixwise.registry import Card
 from pixwise.session import Session, check_machine
 from pixwise.task_table import cards_of
 
-__all__ = ["advising", "as_loaded", "dressing", "load_card", "load_files", "load_model", "revision_of"]
+__all__ = [
+    "advising",
+    "as_loaded",
+    "check_helpers",
+    "dressing",
+    "load_card",
+    "load_files",
+    "load_helpers",
+    "load_model",
+    "revision_of",
+]
 
 _DRESSED = {"florence": "pixwise.language.florence:FlorenceSession"}  # head → the session around those of its parts
 
@@ -173,6 +184,66 @@ def advising(task: str, option: str = "") -> Iterator[None]:
         advice = instead(task)
         told = str(error).replace(advice, advice.replace("--model", option) if option else "") if advice else str(error)
         raise type(error)(told) from error
+
+
+def check_helpers(task: str, needs: Sequence[str], given: Any, *, models: bool = False) -> None:
+    """Refuse helpers that a task does not need, and those that cannot be asked.
+
+    Args:
+        task: its name.
+        needs: names of the tasks whose answers it takes.
+        given: name of a task → what answers it.
+        models: the name or the folder of a model will do: it will be loaded.
+
+    Raises:
+        OptionError: see above.
+    """
+    if not isinstance(given, Mapping):
+        raise OptionError(
+            f"helpers must be a dict of tasks and what answers them, got {type(given).__name__}; "
+            "write helpers={'faces': px.FaceDetector.load()}"
+        )
+    for need, helper in given.items():
+        if need not in needs:
+            advice = nearest(str(need), needs) if needs else "leave helpers out"
+            raise OptionError(f"helper of {task} must be of a task that it needs, got {need!r}; {advice}")
+        if not callable(helper) and not (models and isinstance(helper, str | os.PathLike)):
+            raise OptionError(
+                f"helper {need!r} must be a loaded task or a function of a picture, got {type(helper).__name__}; "
+                f"load it, or give the model's name or folder to load() of {task}"
+            )
+
+
+def load_helpers(
+    card: Card,
+    needs: Sequence[str],
+    given: Mapping[str, Any],
+    load: Callable[[str, str | os.PathLike[str]], Any],
+    offline: bool | None,
+) -> dict[str, Any]:
+    """What answers the tasks that another one needs: as given, or a model, loaded.
+
+    Args:
+        card: of the task that needs them.
+        needs: names of tasks.
+        given: name of a task → what answers it, or the model that is to; the default where there is none.
+        load: gives the task with a model.
+        offline: open no socket; None reads HF_HUB_OFFLINE.
+
+    Raises:
+        ModelMissingError: offline, and models are not on this machine; all are named at once.
+    """
+    from pixwise.store import check_here
+
+    models = {need: given.get(need, "") for need in needs if not callable(given.get(need))}
+    if not models:
+        return dict(given)
+    check_here([card, *(load_card(model, need, offline=offline) for need, model in models.items())], offline)
+    loaded = dict(given)
+    for need, model in models.items():
+        with advising(need):
+            loaded[need] = load(need, model)
+    return loaded
 
 
 def revision_of(card: Card) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pixwise.errors import OptionError
 from pixwise.learned import embedder_of, with_head
-from pixwise.loading import advising, as_loaded, dressing, load_card, load_files, load_model
+from pixwise.loading import as_loaded, dressing, load_card, load_files, load_helpers, load_model
 from pixwise.registry import Card
 from pixwise.session import JoinedSession, Session, check_machine
 from pixwise.store import check_licence
@@ -59,13 +59,9 @@ class Pool:
         card = load_card(model, name, offline=offline, precision=precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
-        given = options.get("helpers", {})
-        loaded = {}
-        for need in cls.needs:
-            if need not in given:
-                with advising(need):
-                    loaded[need] = self.task(need, **load)
-        options["helpers"] = {**loaded, **given}
+        options["helpers"] = load_helpers(
+            card, cls.needs, options.get("helpers", {}), lambda need, model: self.task(need, model, **load), offline
+        )
         return cls(card=as_loaded(card), session=self.session(card, **load), **options)
 
     def session(

@@ -177,10 +177,10 @@ def card(name: str, task: str = "", parts: tuple[str, ...] = ()) -> Card:
     known = _all_cards()
     if name not in known:
         mine = [entry.id for entry in cards(task, parts)]
-        raise UnknownModelError(
-            f"model must be a known id, a folder or hf:owner/name, got {name!r}; {nearest(name, mine or known)} "
-            "(pixwise models list)"
-        )
+        meant = f"{nearest(name, mine or known, many='choose one of the list')} (pixwise models list)"
+        if name in TASKS:
+            meant = f"that is a task: choose a model of it (pixwise models list {name}), or pull --task {name}"
+        raise UnknownModelError(f"model must be a known id, a folder or hf:owner/name, got {name!r}; {meant}")
     found = known[name]
     if task and found.task != cards_of(task):
         fitting = ", ".join(entry.id for entry in cards(task, parts))

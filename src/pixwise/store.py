@@ -49,6 +49,7 @@ from pixwise.shelf import (
     repo_folder,
     spot_of,
     spots,
+    state,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Progress",
     "card_of_repo",
+    "check_here",
     "check_licence",
     "ensure",
     "find",
@@ -123,6 +125,18 @@ def ensure(
     return {spot.file.part: spot.path for spot in places if spot.file.part}
 
 
+def check_here(models: Sequence[Card], offline: bool | None) -> None:
+    """Offline, raise `ModelMissingError` where several models are not here, and name all; of one `ensure` tells."""
+    if not is_offline(offline):
+        return
+    absent = [card for card in models if not card.folder and state(card) in ("not here", "unverified")]
+    if len(absent) > 1:
+        told, names = ", ".join(repr(card.id) for card in absent), " ".join(map(pull_name, absent))
+        raise ModelMissingError(
+            f"models {told} must be on this machine while offline, got {len(absent)} missing; {_fetched_there(names)}"
+        )
+
+
 def check_licence(card: Card, accepted: Sequence[str]) -> None:
     """Raise `LicenceError` unless the licence allows commercial use or was accepted by the model's id."""
     if not card.commercial and card.id not in ([accepted] if isinstance(accepted, str) else accepted):
@@ -147,7 +161,20 @@ def _missing(card: Card, count: int) -> ModelMissingError:
     got = f"{count} of {len(card.files)} files missing" if card.files else "no such repository in the cache"
     return ModelMissingError(
         f"model {card.id!r} must be on this machine while offline, got {got}; "
-        f"run where there is a network: pixwise models pull {pull_name(card)}{_instead(card)}"
+        f"{_fetched_there(pull_name(card))}{_instead(card)}"
+    )
+
+
+def _fetched_there(names: str) -> str:
+    """What errors advise where no socket may be opened."""
+    return f"run where there is a network: pixwise models pull {names}, or {_carried(names)}"
+
+
+def _carried(names: str) -> str:
+    """How models come to a machine without a network."""
+    return (
+        f"carry it: where there is a network `pixwise models pull {names} && pixwise models bundle {names} -o "
+        "models.tar`, here `pixwise models import models.tar`"
     )
 
 
@@ -169,11 +196,9 @@ def _reaching(card: Card) -> Iterator[None]:
     try:
         yield
     except Unreachable as error:
-        name = pull_name(card)
         raise FetchError(
-            f"model {card.id!r} must be fetched from {error.host}, got {error.got}; {error.advice}, or carry it: where "
-            f"there is a network `pixwise models pull {name} && pixwise models bundle {name} -o models.tar`, "
-            f"here `pixwise models import models.tar`{_instead(card)}"
+            f"model {card.id!r} must be fetched from {error.host}, got {error.got}; {error.advice}, or "
+            f"{_carried(pull_name(card))}{_instead(card)}"
         ) from error
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pixwise.errors import CardError, OptionError, ShapeError, check_range, nearest
-from pixwise.loading import advising, as_loaded, load_card, load_model
+from pixwise.loading import as_loaded, check_helpers, load_card, load_helpers, load_model
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
 from pixwise.registry import RUNTIME_OPTIONS, Card, check_card_options
@@ -40,7 +40,8 @@ class Task:
 
     Attributes:
         card, session: the model.
-        helpers: for each task in `needs`, what answers it: a loaded task, or any function of a picture.
+        helpers: for each task in `needs`, what answers it: a loaded task, or any function of a picture; `load` takes
+            a model's name or folder, too.
         exact: decode JPEGs at full size even where a scaled decode would do.
         batch: pictures per run; 0 is what the card says.
         limits, allow_urls: for sources that are not yet a `Picture`.
@@ -86,6 +87,7 @@ class Task:
                 raise OptionError(f"{spec.name} must be a whole number, got {given!r}; round it")
         check_range("batch", self.batch, 0, 4096)
         check_background(self.background)
+        check_helpers(self.name, self.needs, self.helpers)
         self.check_options()
 
     def __repr__(self) -> str:
@@ -138,19 +140,20 @@ class Task:
         card = load_card(model, cls.name, offline=offline, precision=precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
-        given = options.get("helpers", {})
-        loaded = {}
-        for need in cls.needs:
-            if need not in given:
-                with advising(need):
-                    loaded[need] = task_class(need).load(**load)
-        options["helpers"] = {**loaded, **given}
+        options["helpers"] = load_helpers(
+            card,
+            cls.needs,
+            options.get("helpers", {}),
+            lambda need, model: task_class(need).load(model, **load),
+            offline,
+        )
         return cls(card=as_loaded(card), session=load_model(card, **load), **options)
 
     @classmethod
     def check(cls, card: Card, options: Mapping[str, Any]) -> None:
         """Check card and options before the costly step of loading."""
-        cls(card=card, session=_NO_SESSION, **options)
+        check_helpers(cls.name, cls.needs, options.get("helpers", {}), models=True)
+        cls(card=card, session=_NO_SESSION, **{**options, "helpers": {}})
 
     @classmethod
     def check_option_names(cls, options: Mapping[str, Any]) -> None:

@@ -245,3 +245,10 @@ def test_the_model_that_finds_faces_stands_beside_the_other_in_the_help(cli):
     told = " ".join(cli("identify", "--help").out.split())
     assert "Model that finds the faces for it. --device" in told
     assert "Gallery`" not in told
+
+
+def test_offline_all_models_that_are_missing_are_named_at_once(cli, pictures, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("PIXWISE_HOME", str(tmp_path / "home"))
+    code, out, err = cli("identify", pictures / "a.png", "--offline")
+    assert (code, out, err.count("\n"), "pixwise models pull sface yunet" in err) == (3, "", 1, True)

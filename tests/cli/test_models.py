@@ -298,3 +298,18 @@ def test_copies_are_removed_with_their_model(models):
     copy.rename(mine)
     assert models("rm", *ADDRESS).code == 0
     assert not mine.exists()
+
+
+@pytest.mark.parametrize("task", ["zeroshot", "moderate"])
+def test_a_task_that_takes_the_cards_of_another_lists_them_with_the_parts_it_runs(models, task):
+    rows = {row["id"]: row for row in json.loads(models("list", task, "--json").out)}
+    seeing = {row["id"]: row for row in json.loads(models("list", "embed", "--json").out)}
+    assert rows["clip-b32"]["bytes"] > seeing["clip-b32"]["bytes"]
+    assert set(seeing) - set(rows) >= {"look", "dinov2-base"}  # these read no texts
+
+
+def test_a_pull_for_a_task_brings_the_parts_it_runs(models, no_sockets):
+    parts = registry.card("clip-b32", "zeroshot").files
+    ended = models("pull", "--task", "zeroshot", "--offline")
+    assert (ended.code, f"while offline, got {len(parts)} of {len(parts)} files" in ended.err) == (3, True)
+    assert "that is a task" in models("pull", "zeroshot").err

@@ -21,7 +21,7 @@ from pixwise.cli.options import (
 )
 from pixwise.cli.progress import Arrivals, waiting
 from pixwise.cli.run import Answered, answered, limits_of, write_all
-from pixwise.loading import advising, as_loaded, load_card, load_model
+from pixwise.loading import as_loaded, load_card, load_helpers, load_model
 from pixwise.quantize import has_int8
 from pixwise.results import Result
 from pixwise.task import Task
@@ -105,12 +105,16 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     helpers = {need: options.pop(f"{need}_model", "") for need in cls.needs}
     card = load_card(name, cls.name, offline=offline, precision=precision)
     cls.check(card, options)
+    store.check_licence(card, licences)  # before helpers are fetched
+    options["helpers"] = load_helpers(
+        card,
+        cls.needs,
+        helpers,
+        lambda need, model: load(task_class(need), {**machine, "model": model, "precision": ""}),
+        offline,
+    )
     with Arrivals(card.id, lines=False) as arrivals:
         files = store.ensure(card, offline=offline, accept_licence=licences, progress=arrivals)
-    options["helpers"] = {}
-    for need, id in helpers.items():
-        with advising(need):
-            options["helpers"][need] = load(task_class(need), {**machine, "model": id, "precision": ""})
     making = card.made and not all(has_int8(path) for path in files.values() if path.suffix == ".onnx")
     with waiting(f"{card.id}: its int8 copy is made, once" if making else ""):
         session = load_model(card, **{**machine, "offline": offline})

@@ -35,6 +35,7 @@ from pixwise.collections.shelf import Shelf
 from pixwise.collections.sources import sample_of_file, sample_of_folder
 from pixwise.collections.training import Outcome
 from pixwise.errors import ModelFileError
+from pixwise.loading import advising
 from pixwise.results import Membership
 
 __all__ = ["command"]
@@ -56,7 +57,8 @@ def _train(
     focus, shelf = Focus.of(embedding, of), Shelf(folder)
     samples: list[tuple[str, Callable[[], Sample]]] = []
     if folders:
-        looker = Looker.load(focus, finder=finder, **_on(machine))
+        with advising("embed", "--embedding"):
+            looker = Looker.load(focus, finder=finder, **_on(machine))
         over = lambda pictures: Progress(len(pictures)).over(pictures)  # noqa: E731
         names = [id] if id and len(folders) == 1 and not data else [Path(each).resolve().name for each in folders]
         for name, place in zip(names, folders, strict=True):
@@ -149,7 +151,8 @@ def _eval(
     shelf = Shelf(folder)
     best = shelf.best(id)
     if source:
-        looker = Looker.load(best.focus, models=best.models, finder=finder, **_on(machine))
+        with advising("embed"):  # no other can take the place of the one that it was trained on
+            looker = Looker.load(best.focus, models=best.models, finder=finder, **_on(machine))
         sample = sample_of_folder(source, looker, over=lambda pictures: Progress(len(pictures)).over(pictures))
     elif data:
         sample = sample_of_file(data, best.focus)

@@ -15,6 +15,7 @@ from pixwise.cli.sinks import pretty
 from pixwise.errors import OptionError
 from pixwise.quantize import int8_spots
 from pixwise.registry import Card
+from pixwise.task_table import TASKS, cards_of
 
 __all__ = [
     "facts_of",
@@ -33,16 +34,16 @@ def named(ids: Iterable[str], task: str, *, offline: bool | None = None, force: 
     """The cards of some ids, folders and files; `hf:` addresses need a task to know what the model must answer."""
     from pixwise.own import card_of_path, looks_like_path
 
-    found = []
+    owner, found = cards_of(task), []
     for name in ids:
         if not name.startswith("hf:"):
-            found.append(card_of_path(name, task) if looks_like_path(name) else registry.card(name, task))
+            found.append(card_of_path(name, owner) if looks_like_path(name) else registry.card(name, task))
         elif task:
-            found.append(store.card_of_repo(name, task, offline=offline, force=force))
+            found.append(store.card_of_repo(name, owner, offline=offline, force=force))
         else:
-            tasks = ", ".join(registry.tasks())
+            tasks = ", ".join(TASKS)
             raise OptionError(f"task of {name} must be said, got none; add --task, one of: {tasks}")
-    return found
+    return found if task == owner else [registry.card_for(card, task) for card in found]
 
 
 def here_of(task: str = "") -> list[Card]:
@@ -66,15 +67,15 @@ def places_of(cards: Iterable[Card]) -> Iterator[tuple[Card, shelf.Spot]]:
                 yield from ((card, made) for made in int8_spots(spot))
 
 
-def facts_of(card: Card) -> dict[str, Any]:
-    """What a list says about a card."""
+def facts_of(card: Card, task: str = "") -> dict[str, Any]:
+    """What a list says about a card; of the parts that a task runs, its own task unless another is named."""
     return {
         "id": card.id,
         "task": card.task,
         "title": card.title,
         "runtime": card.runtime,
         "default": card.default,
-        "state": shelf.state(registry.card_for(card, card.task)),
+        "state": shelf.state(registry.card_for(card, task or card.task)),
         "bytes": _bytes(card),
         "licence": card.licence,
         "commercial": card.commercial,

@@ -14,6 +14,7 @@ from pixwise.cli.options import OneOf, Verb, VerbGroup, option
 from pixwise.errors import ModelFileError, OptionError, nearest
 from pixwise.registry import Card, CardFile
 from pixwise.store import pull_name
+from pixwise.task_table import TASKS
 
 __all__ = ["command"]
 
@@ -25,9 +26,9 @@ _CODES = [
 
 
 def _list(task: str, json_: bool) -> int:
-    if task and task not in registry.tasks():
-        raise OptionError(f"task must be known, got {task!r}; {nearest(task, registry.tasks())}")
-    rows = [facts_of(card) for card in registry.cards(task)]
+    if task and task not in TASKS:
+        raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
+    rows = [facts_of(card, task) for card in registry.cards(task)]
     if json_:
         return print_json(rows)
     titles = ("id", "task", "answers", "state", "size", "licence", "title")
@@ -159,7 +160,7 @@ def _ids(required: bool = False) -> list[click.Parameter]:
     told = "Only models of this task; needed for hf:owner/name, which does not say what it answers."
     return [
         click.Argument(["ids"], nargs=-1, required=required, metavar="ID..." if required else "[ID]..."),
-        option("Models", "--task", type=OneOf(registry.tasks()), callback=_or_empty, help=told),
+        option("Models", "--task", type=OneOf(TASKS), callback=_or_empty, help=told),
     ]
 
 

@@ -15,6 +15,7 @@ from pixwise.collections.collection import Collection
 from pixwise.collections.focus import Space
 from pixwise.collections.looking import Looker
 from pixwise.collections.shelf import Shelf
+from pixwise.loading import advising
 from pixwise.picture import Limits
 from pixwise.results import Membership
 from pixwise.task import check_on_error
@@ -48,7 +49,8 @@ class MembershipClassifier:
             ModelMissingError, FetchError, SetupError: of its models.
         """
         found = collection if isinstance(collection, Collection) else Shelf(folder).best(collection)
-        looker = Looker.load(found.focus, models=found.models, **load)
+        with advising("embed"):  # no other can take the place of the one that it was trained on
+            looker = Looker.load(found.focus, models=found.models, **load)
         cards = [embedder.card for embedder in looker.embedders]
         found.check_spaces(
             tuple(Space.of(card, space.dimension) for card, space in zip(cards, found.spaces, strict=True))
