@@ -272,5 +272,5 @@ def test_helpers_that_cannot_be_asked_are_refused(helpers, words):
 
 
 def test_a_task_that_needs_no_other_takes_no_helpers(task):
-    with pytest.raises(OptionError, match="helper of mean must be .* got 'faces'; leave helpers out"):
+    with pytest.raises(OptionError, match=r"helper of mean must be .* got 'faces'; leave helpers out"):
         task.given(faces=None)
