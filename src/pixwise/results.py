@@ -11,7 +11,7 @@
     Moderation   a policy       action, because; rules, scores, thresholds, fired
     Quality      a picture      sharpness, exposure, contrast, noise, hashes; dominant colours
     Embedding    a picture      its vector: near one another where pictures are alike
-    Caption      a picture      text, score, tokens, stop                .alt_text
+    Caption      a picture      text, score, tokens, stop, alt_text
     Membership   a picture      whether it is in a collection, and how sure that is
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
@@ -295,11 +295,16 @@ class Caption(Result):
     score: float = value(float, "mean probability of the tokens (geometric), 0 to 1")
     tokens: int = value(int, "how many the model added to the prompt, the one that ended the sentence included")
     stop: str = value(str, "why it ended: end, the model ended the sentence; length, it was cut at max_tokens")
+    alt_text: str = value(
+        str,
+        "the text for the alt of a page: at most 125 characters, whole words, no half sentence at its end",
+        default="",
+    )
 
-    @property
-    def alt_text(self) -> str:
-        """The text as alternative text of a picture: one line of at most 125 characters, in whole words."""
-        return short_line(self.text, whole=self.stop != "length")
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.alt_text:
+            object.__setattr__(self, "alt_text", short_line(self.text, whole=self.stop != "length"))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

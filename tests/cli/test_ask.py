@@ -238,3 +238,15 @@ def test_a_precision_is_told_with_the_answer_and_a_wrong_one_refused(cli, pictur
     code, _, err = cli(*asked, "int9")
     assert code == 2
     assert "--precision must be known, got 'int9'; did you mean 'int8'?" in err
+
+
+def test_alternative_texts_are_a_line_per_picture(cli, pictures, tmp_path):
+    from oracle import captioners
+
+    folder = captioners.save_merged("blip", captioners.make("blip"), tmp_path / "blip")
+    told = [
+        json.loads(line)["caption"] for line in cli("caption", pictures, "--model", folder, "--jsonl").out.splitlines()
+    ]
+    code, out, _ = cli("caption", pictures, "--model", folder, "--alt")
+    assert (code, out.splitlines()) == (0, [one["alt_text"] for one in told])
+    assert len(told) == 3

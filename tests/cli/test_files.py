@@ -126,3 +126,10 @@ def test_a_name_that_is_no_unicode_is_written_as_an_escape(tmp_path):
     with WholeFile(tmp_path / "x.json") as file:
         file.write('"caf\udce9"')
     assert (tmp_path / "x.json").read_text() == r'"caf\udce9"'
+
+
+def test_alternative_texts_are_text_wherever_they_go():
+    assert plan_output(TWO, "", "alt", None) == Plan("alt")
+    assert plan_output(TWO, "alt.txt", "alt", None) == Plan("alt", Path("alt.txt"))
+    with pytest.raises(click.UsageError, match=r"-o must end in .txt with --alt, got 'all.csv'; leave one of the two"):
+        plan_output(TWO, "all.csv", "alt", None)

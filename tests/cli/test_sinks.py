@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, csv_header
+from pixwise.cli.sinks import AltSink, CsvSink, JsonListSink, JsonSink, LinesSink, csv_header
 from pixwise.errors import PictureError
-from pixwise.results import Classes, Detections, Embedding, Faces, ImageInfo, LabelScores, Quality
+from pixwise.results import Caption, Classes, Detections, Embedding, Faces, ImageInfo, LabelScores, Quality
 
 SEEN = Detections(
     image=ImageInfo("straße, 1.jpg", 9, 9), labels=("cat", "dog"), label_ids=[1, 2], scores=[0.9, 0.5],
@@ -138,3 +138,8 @@ def test_own_labels_are_a_line_each_so_that_any_sign_may_be_in_them():
         ("a;b", "a;b", "0.9"),
         ("a;b", "c", "0.1"),
     ]
+
+
+def test_alternative_texts_are_a_line_per_picture_and_an_empty_one_for_an_error():
+    seen = Caption(text="a picture of a dog", score=1, tokens=1, stop="end")
+    assert written(AltSink, seen, BROKEN, seen) == "A dog\n\nA dog\n"

@@ -101,9 +101,9 @@ def test_the_box_of_a_whole_answer_is_plain_numbers():
 
 
 def test_an_empty_sentence_is_said_to_be_empty():
-    assert "text    (empty)  one line" in plain(Caption(text="", score=1, tokens=1, stop="end"))
+    assert "text      (empty)  one line" in plain(Caption(text="", score=1, tokens=1, stop="end"))
 
 
 def test_a_long_value_does_not_push_the_others_aside():
     told = plain(Caption(text="word " * 30, score=1, tokens=1, stop="end")).splitlines()
-    assert told[-1].index("why it ended") < 70
+    assert max(line.find("why it ended") for line in told) in range(20, 70)

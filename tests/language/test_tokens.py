@@ -4,7 +4,7 @@ import os
 
 import pytest
 import tokenizers
-from tokenizers import models, pre_tokenizers, processors
+from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from pixwise.errors import ModelFileError, OptionError
 from pixwise.language.tokens import load_tokenizer
@@ -95,3 +95,13 @@ def test_bytes_that_are_no_character_yet_are_waited_for(tmp_path):
 
 def test_no_tokens_are_no_pieces(path):
     assert list(load_tokenizer(path).pieces([])) == []
+
+
+def test_words_that_do_not_come_back_are_lost_but_not_capitals_or_accents(tmp_path):
+    words = {"[UNK]": 0, "a": 1, "ca": 2, "##fe": 3, "don": 4, "'": 5, "t": 6}
+    made = tokenizers.Tokenizer(models.WordPiece(words, unk_token="[UNK]"))
+    made.normalizer, made.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece()
+    made.add_special_tokens(["[UNK]"])
+    made.save(str(tmp_path / "bert.json"))
+    assert load_tokenizer(tmp_path / "bert.json").lost("A Café  don't 猫 [UNK] 猫") == ["猫", "[UNK]"]

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tokenizers
 from fakes import speaking_session
+from tokenizers import decoders, models, pre_tokenizers
 
 import pixwise as px
 from pixwise import registry
@@ -19,6 +21,15 @@ PICTURE = photo_like(60, 80, 0)
 
 def captioner(card=CARD, **options):
     return Captioner(card=card, session=speaking_session(card), **options)
+
+
+def all_bytes(path):
+    """A tokenizer of single bytes, as GPT-2 falls back to."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = tokenizers.Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
+    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    made.save(str(path))
+    return path
 
 
 def with_options(**options):
@@ -47,9 +58,17 @@ def test_a_prompt_of_blanks_is_none():
 
 
 @pytest.mark.parametrize("prompt", ["ein Foto von", "写真", "صورة", "🐕‍🦺 of", "a" * 300, "\x00\x1b[31m"])
-def test_a_prompt_may_be_in_any_script(prompt):
-    text = captioner(prompt=prompt)(PICTURE).text
-    assert text.isprintable()
+def test_a_prompt_may_be_in_any_script_that_the_model_has_tokens_for(prompt, tmp_path):
+    session = speaking_session(CARD)
+    session.files = {"tokenizer": all_bytes(tmp_path / "tokenizer.json")}
+    text = Captioner(card=CARD, session=session, prompt=prompt)(PICTURE).text
+    assert text.replace("\u200d", "").isprintable()  # what joins two emoji stays
+
+
+def test_words_of_a_prompt_that_the_model_lacks_are_named():
+    words = "prompt must be in words that vit-gpt2 knows, got '猫', '🐕', which it would leave out; say it in others"
+    with pytest.raises(OptionError, match=words):
+        captioner(prompt="猫 🐕 photo")
 
 
 def test_a_prompt_of_half_a_character_is_refused():

@@ -45,7 +45,7 @@ def command_of(name: str) -> click.Command:
         params=[
             click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
             *task_options(cls, cls.option_names()),
-            *output_options(),
+            *output_options(alt=hasattr(cls.result_type, "alt_text")),
             *model_options(needs=cls.needs),
             *task_options(cls, ("batch",), "Model and machine"),
             *task_options(cls, ("exact",), "Pictures"),

@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import click
@@ -41,7 +41,7 @@ class Plan:
     """What is written where; decided and checked before anything runs.
 
     Attributes:
-        format: `table`, `json`, `jsonl` or `csv`.
+        format: `table`, `json`, `jsonl`, `csv` or `alt`.
         data: the file for the data; None is standard output.
         documents: one JSON file per input instead; empty when there is one stream of data.
         drawn: one drawn picture per input; empty for none.
@@ -59,7 +59,7 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
     Args:
         inputs: all of them.
         out: what `-o` said; empty or `-` for standard output.
-        format: what --json, --jsonl or --csv said; empty for none.
+        format: what --json, --jsonl, --csv or --alt said; empty for none.
         draw: what --draw or --no-draw said; None for neither.
         csv: the answers can be written as CSV.
 
@@ -70,7 +70,11 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
     why = "analyze gives several kinds of answers: ask one task for CSV"
     if format == "csv" and not csv:
         raise click.UsageError(f"form must be --json or --jsonl here, got --csv; {why}")
-    made = _plan(inputs, out, format, draw)
+    made = _plan(inputs, out, "" if format == "alt" else format, draw)
+    if format == "alt":
+        if made.format != "table":
+            raise click.UsageError(f"-o must end in .txt with --alt, got {out!r}; leave one of the two out")
+        made = replace(made, format=format)
     if made.format == "csv" and not csv:
         raise click.UsageError(f"-o must end in .json, .jsonl or .txt here, got {out!r}; {why}")
     data = [*([made.data] if made.data else []), *made.documents]

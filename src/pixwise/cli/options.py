@@ -145,17 +145,19 @@ class VerbGroup(click.Group):
         return list(self.commands)
 
 
-def output_options(*, csv: bool = True, draws: bool = False) -> list[click.Parameter]:
+def output_options(*, csv: bool = True, draws: bool = False, alt: bool = False) -> list[click.Parameter]:
     """Where the answer goes and in which form.
 
     Args:
         csv: the answers have one kind of row.
         draws: the drawn picture is saved unless told otherwise.
+        alt: the answers have an alternative text.
     """
     told = {
         "json": "One JSON document; for several inputs, a glob or a folder a list.",
         "jsonl": "A JSON document per input, each on one line.",
         "csv": "A line per finding; per picture where the answer is about all of it.",
+        **({"alt": "A line per picture, for the alt of a page; empty where an input failed."} if alt else {}),
     }
     hidden = () if csv else ("csv",)  # taken all the same, so that `plan_output` can say why not
     out = "File for the data (.json .jsonl .csv .txt), file for the drawn picture (.png .jpg …), or folder for many."

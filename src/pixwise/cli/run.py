@@ -17,7 +17,7 @@ from pixwise.cli.endings import code_of, say
 from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput, WholeFile
 from pixwise.cli.inputs import Input
 from pixwise.cli.progress import Progress
-from pixwise.cli.sinks import CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
+from pixwise.cli.sinks import AltSink, CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
 from pixwise.errors import CardError, PixwiseError, ShapeError
 from pixwise.picture import Limits, Picture
 from pixwise.sources import limit_names
@@ -196,6 +196,7 @@ def sink_of(
         "table": lambda: TableSink(write, render),
         "json": lambda: JsonSink(write) if one else JsonListSink(write),
         "jsonl": lambda: LinesSink(write),
+        "alt": lambda: AltSink(write),
         "csv": lambda: CsvSink(write, kind, terminal=plan.data is None and sys.stdout.isatty()),
     }
     return forms[plan.format]()

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pixwise.results import Quality, Result, Verification, columns, values
+from pixwise.results import Quality, Result, columns, values
 
 __all__ = [
+    "AltSink",
     "CsvSink",
     "JsonListSink",
     "JsonSink",
@@ -32,7 +33,6 @@ __all__ = [
 
 Answer = Any  # Result | Analysis: has to_dict()
 Write = Callable[[str], None]
-_IN_CELLS = (Quality, Verification)  # a line per picture all the same: what is asked for are its values
 _STEERING = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -126,10 +126,26 @@ class LinesSink:
         pass
 
 
+class AltSink:
+    """A line of alternative text per picture; an empty one where there is no answer, so that lines can be counted."""
+
+    def __init__(self, write: Write):
+        self._write = write
+
+    def add(self, answer: Answer, drawn: str) -> None:
+        self._write(answer.alt_text + "\n")
+
+    def fail(self, source: str, error: Exception) -> None:
+        self._write("\n")
+
+    def close(self) -> None:
+        pass
+
+
 class CsvSink:
     """A line per row of every answer, values of the picture in each; a line per picture where there are no rows.
 
-    Colours and pairs of faces are a line per picture, with their rows in cells.
+    The colours of `quality` are cells of one line.
 
     Args:
         write: where the text goes.
@@ -168,7 +184,7 @@ def error_document(source: str, error: Exception) -> dict[str, Any]:
 def csv_header(kind: type[Result]) -> list[str]:
     """Names of the columns for a kind of answer."""
     told = [spec.name for spec in values(kind)]
-    if kind in _IN_CELLS:
+    if kind is Quality:  # a line per picture: its values are what is asked for
         return ["source", *told, *(spec.metadata["json"] for spec in columns(kind))]
     rows = (name for spec in columns(kind) for name in _names(spec.metadata["json"], spec.metadata["shape"]))
     return ["source", *told, *rows]
@@ -178,7 +194,7 @@ def csv_rows(answer: Result) -> list[list[Any]]:
     """The lines of an answer, as `csv_header` names them."""
     kind, specs = type(answer), columns(type(answer))
     told = [answer.image.source, *(_value(spec, getattr(answer, spec.name)) for spec in values(kind))]
-    if kind in _IN_CELLS or not specs:
+    if kind is Quality or not specs:
         return [[*told, *(_joined(getattr(answer, spec.name)) for spec in specs)]]
     return [
         [*told, *(number for spec, cell in zip(specs, row, strict=True) for number in _cells(spec, cell))]

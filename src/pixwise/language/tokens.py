@@ -6,6 +6,7 @@ texts ─▶ encode ─▶ (N, L) ids and mask, cut and filled up as the referen
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,11 @@ class Tokenizer:
         """The text of some tokens; with `special`, also of those that mark begin, end and the like."""
         return self._made.decode([int(each) for each in ids], skip_special_tokens=not special)
 
+    def lost(self, text: str) -> list[str]:
+        """Words of a text that do not come back from its tokens; capitals, accents and blanks do not count."""
+        rows = {word: self.encode([word], special=False)[0][0] for word in text.split()}
+        return [word for word, ids in rows.items() if _letters(self.decode(ids)) != _letters(word)]
+
     def pieces(self, ids: Iterable[int]) -> Iterator[str]:
         """Text as its tokens come, word by word; together the pieces are the whole, as `clean_line` writes it.
 
@@ -133,6 +139,12 @@ class Tokenizer:
     def size(self) -> int:
         """How many tokens there are, those that were added later aside."""
         return self._made.get_vocab_size(with_added_tokens=False)
+
+
+def _letters(text: str) -> str:
+    """What models that read small letters without accents leave of a text."""
+    signs = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(sign for sign in signs if not sign.isspace() and unicodedata.category(sign)[0] not in "CM")
 
 
 def check_texts(what: str, given: Any) -> tuple[str, ...]:

@@ -113,8 +113,7 @@ class Captioner(Task):
         for key in ("start_id", "end_id", "context"):
             if key not in self.card.options:
                 raise CardError(f"card {self.card.id!r} must have options.{key}, got none; add it (docs/caption.md)")
-        if not isinstance(self.prompt, str):
-            raise OptionError(f"prompt must be a string, got {type(self.prompt).__name__}; put it in quotes")
+        self._check_prompt()
         begin, room, most = self._begin_length, self._room, self.decoding.max_tokens
         if most > room:
             both = "shorten the prompt or lower max_tokens" if begin > 1 else "lower max_tokens"
@@ -122,6 +121,16 @@ class Captioner(Task):
             raise OptionError(
                 f"prompt and max_tokens must be at most {room + begin} tokens together (the context of "
                 f"{self.card.id}), got {begin} + {most}; {advice}"
+            )
+
+    def _check_prompt(self) -> None:
+        if not isinstance(self.prompt, str):
+            raise OptionError(f"prompt must be a string, got {type(self.prompt).__name__}; put it in quotes")
+        lost = self._tokenizer.lost(self.prompt) if "tokenizer" in self.session.files else []
+        if lost:
+            raise OptionError(
+                f"prompt must be in words that {self.card.id} knows, got {', '.join(map(repr, lost[:5]))}, which it "
+                "would leave out; say it in others"
             )
 
     @property

@@ -71,12 +71,6 @@ class ZeroShot(Task):
             )
         if "tokenizer" in self.session.files:
             TextTower(self.card, self.session).check(self.labels, self.templates)
-        if len(self.labels) == 1 and self.heads[self.card.head] is softmax:
-            _LOG.warning(
-                "one label: scores of %s are shares among the labels, so its score is always 1; give what else it "
-                "could be (command line: repeat --label), or look at the cosine",
-                self.card.id,
-            )
 
     @property
     def templates(self) -> tuple[str, ...]:
@@ -88,6 +82,12 @@ class ZeroShot(Task):
     @cached_property
     def label_vectors(self) -> npt.NDArray[np.float32]:
         """(C, D) a direction of length 1 per label: the mean over its templates."""
+        if len(self.labels) == 1 and self.heads[self.card.head] is softmax:  # told here: a task is checked twice
+            _LOG.warning(
+                "one label: scores of %s are shares among the labels, so its score is always 1; give what else it "
+                "could be (command line: repeat --label), or look at the cosine",
+                self.card.id,
+            )
         return TextTower(self.card, self.session).directions(self.labels, self.templates)
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
