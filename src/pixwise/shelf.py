@@ -204,7 +204,7 @@ def link(blob: Path, path: Path) -> None:
     try:
         try:
             temporary.symlink_to(os.path.relpath(blob, path.parent))
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError):  # the file system, or the whole system, has no links
             shutil.copyfile(blob, temporary)
         os.replace(temporary, path)
     finally:

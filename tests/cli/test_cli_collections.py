@@ -138,7 +138,7 @@ def test_a_file_of_vectors_is_trained_and_measured(cli, tmp_path):
         (["train", "--service", "ftp://x"], 2, "address of a service must be http(s)://host/path"),
         (["train", "--service", "http://127.0.0.1:9", "--timeout", "1"], 2, "expected an answer, got"),
         (["train", "x", "--of", "whole"], 2, "must be known, got 'whole'"),
-        (["train", "x", "--offline"], 3, "(command line: --embedding look)"),
+        (["train", ".", "--offline"], 3, "(command line: --embedding look)"),
         (["show", "dogs"], 2, "collection must be in"),
         (["classify", "dogs", "a.png"], 2, "collection must be in"),
         (["eval", "dogs"], 2, "source must be given once"),
@@ -172,3 +172,10 @@ def test_learn_head_tells_json_and_what_was_left_out(cli, reds):
     code, out, err = cli("learn-head", reds, "--model", "look", "--json")
     assert (code, json.loads(out)["folder"]) == (1, "reds-head")
     assert "class 'maybe': expected at least 5 pictures, got 2; left out" in err
+
+
+@pytest.mark.parametrize("verb", [("learn-head",), ("collections", "train")], ids=" ".join)
+def test_a_folder_that_is_not_there_is_told_before_a_model_is_looked_for(cli, verb, monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    code, _, err = cli(*verb, "nowhere", "--offline")
+    assert (code, "nowhere: expected a folder of pictures, got no such folder; check the path" in err) == (2, True)

@@ -34,7 +34,7 @@ from pixwise.collections.service import Entry, Service
 from pixwise.collections.shelf import Shelf
 from pixwise.collections.sources import sample_of_file, sample_of_folder
 from pixwise.collections.training import Outcome
-from pixwise.errors import ModelFileError
+from pixwise.errors import ModelFileError, SourceError
 from pixwise.loading import advising
 from pixwise.results import Membership
 
@@ -57,6 +57,8 @@ def _train(
     focus, shelf = Focus.of(embedding, of), Shelf(folder)
     samples: list[tuple[str, Callable[[], Sample]]] = []
     if folders:
+        if not any(Path(each).is_dir() for each in folders):  # else a model would be fetched for nothing
+            raise SourceError(f"{folders[0]}: expected a folder of pictures, got no such folder; check the path")
         with advising("embed", "--embedding"):
             looker = Looker.load(focus, finder=finder, **_on(machine))
         over = lambda pictures: Progress(len(pictures)).over(pictures)  # noqa: E731

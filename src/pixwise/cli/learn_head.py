@@ -15,6 +15,7 @@ from pixwise.cli.progress import Progress
 from pixwise.collections.focus import Focus
 from pixwise.collections.learn_head import LearntHead, learn_head
 from pixwise.collections.looking import Looker
+from pixwise.collections.sources import labelled_pictures
 
 __all__ = ["command"]
 
@@ -29,6 +30,7 @@ _CODES = [
 def run(folder: str, out: str, model: str, seed: int, json_: bool, **machine: Any) -> int:
     """Learn and tell; returns the exit code."""
     place = out or f"{Path(folder).resolve().name}-head"
+    labelled_pictures(Path(folder))  # a wrong folder must not cost the fetching of a model
     looker = Looker.load(
         Focus(embeddings=(model or "clip",)), models=[model] if model else (),
         **{**machine, "offline": machine["offline"] or None},

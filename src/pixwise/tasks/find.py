@@ -347,7 +347,9 @@ def _checked_labels(given: Sequence[str] | str) -> tuple[str, ...]:
     if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
         raise OptionError(f"labels must be words for what to find, got {given!r:.120}; pass a list of strings")
     if not labels:
-        raise OptionError('labels must say what to find, got none; give some: ["a red car", "a dog"]')
+        raise OptionError(
+            'labels must say what to find, got none; give some: ["a red car", "a dog"] (command line: --label)'
+        )
     for number, label in enumerate(labels, 1):
         if not label.strip():
             raise OptionError(f"label must have words, got {label!r} as label {number}; leave it out")
