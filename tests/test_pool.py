@@ -11,6 +11,7 @@ from pixwise import registry
 from pixwise.errors import CardError, LicenceError, OptionError
 from pixwise.pool import Pool
 from pixwise.registry import CardFile
+from pixwise.session import JoinedSession
 
 
 def built_in(name):
@@ -49,6 +50,32 @@ def test_above_the_budget_the_least_recently_used_goes_first():
         pool.session(card).bytes = 4
     kept = [key[0] for key in pool._sessions]
     assert kept == ["a", "c"]
+
+
+def test_what_is_in_use_or_pinned_is_not_dropped():
+    pool = Pool(budget=0)
+    pool.pin("quality")
+    with pool.using("codes", "opencv-codes") as task:
+        pool.session(built_in("haar-frontal")).bytes = 9
+        pool.session(built_in("hog-people")).bytes = 9
+        kept = {each.card.id: (each.users, each.pinned) for each in pool.loaded()}
+        assert kept["opencv-codes"] == (1, False)
+        assert task.card.id == "opencv-codes"
+    assert [each.card.id for each in pool.loaded() if each.pinned] == ["measures"]
+
+
+def test_what_is_idle_for_too_long_is_dropped_and_what_is_used_is_not():
+    pool = Pool()
+    pool.session(built_in("haar-frontal"))
+    with pool.using("codes", "opencv-codes"):
+        assert pool.drop_idle(0.0) == 1
+    assert [each.card.id for each in pool.loaded()] == ["opencv-codes"]
+    assert pool.drop_idle(60.0) == 0
+
+
+def test_sessions_are_wrapped_when_they_are_loaded():
+    pool = Pool(wrap=lambda session, card: JoinedSession({"model": session}))
+    assert isinstance(pool.session(built_in("opencv-codes")), JoinedSession)
 
 
 def test_a_dropped_session_lives_on_in_its_task(photo):

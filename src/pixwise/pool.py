@@ -1,12 +1,19 @@
-"""Loaded models, shared: one session per model, device and threads; least recently used goes first above a budget."""
+"""Loaded models, shared: one session per model, device and threads; least recently used goes first above a budget.
+
+task(name, model) ─▶ card ─▶ a session per part, loaded once ─▶ Task
+using(name, model) ─▶ the same, and nobody drops its sessions until it is given back
+"""
 
 from __future__ import annotations
 
 import functools
 import os
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,25 +27,48 @@ from pixwise.store import check_licence
 from pixwise.task import Task
 from pixwise.task_table import task_class
 
-__all__ = ["Pool", "shared_pool"]
+__all__ = ["Kept", "Pool", "shared_pool"]
 
 Key = tuple[Any, ...]
+Wrap = Callable[[Session, Card], Session]
+
+
+@dataclass
+class Kept:
+    """A loaded session and what is known of its use.
+
+    Attributes:
+        session, card: what is loaded; of a card with several parts, the one part.
+        users: how many are at work with it (`Pool.using`).
+        last: when it was asked for last, by `time.monotonic`.
+        pinned: it is never dropped.
+    """
+
+    session: Session
+    card: Card
+    users: int = 0
+    last: float = field(default_factory=time.monotonic)
+    pinned: bool = False
 
 
 class Pool:
     """Keeps sessions of models that were used, within a budget of bytes.
 
-    A session that is dropped lives on until the last task that holds it is gone: nobody's work is cut off.
+    A session that is dropped lives on until the last task that holds it is gone: nobody's work is cut off. What is in
+    use (`using`) or pinned is not dropped, since that would free nothing, or what is wanted; the budget may be
+    exceeded by as much.
 
     Attributes:
         budget: bytes of model files to keep loaded.
+        wrap: makes of a session that was loaded from files or built in the one that is kept and handed out.
     """
 
-    def __init__(self, budget: int = 4 * 2**30):
-        self.budget = budget
-        self._sessions: OrderedDict[Key, Session] = OrderedDict()
+    def __init__(self, budget: int = 4 * 2**30, *, wrap: Wrap = lambda session, card: session):
+        self.budget, self.wrap = budget, wrap
+        self._sessions: OrderedDict[Key, Kept] = OrderedDict()
         self._loading: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._touched = threading.local()  # what this thread's `_noted` came by
 
     def task(
         self,
@@ -63,6 +93,53 @@ class Pool:
             card, cls.needs, options.get("helpers", {}), lambda need, model: self.task(need, model, **load), offline
         )
         return cls(card=as_loaded(card), session=self.session(card, **load), **options)
+
+    @contextmanager
+    def using(self, name: str, model: str | os.PathLike[str] = "", **options: Any) -> Iterator[Task]:
+        """A task whose sessions are kept until the block ends; arguments as in `task`."""
+        task, mine = self._noted(name, model, options)
+        self._count(mine, 1)
+        try:
+            yield task
+        finally:
+            self._count(mine, -1)
+
+    def pin(self, name: str, model: str | os.PathLike[str] = "", **options: Any) -> Task:
+        """Load a task's model and never drop it; arguments as in `task`."""
+        task, mine = self._noted(name, model, options)
+        with self._lock:
+            for kept in mine:
+                kept.pinned = True
+        return task
+
+    def _noted(self, name: str, model: str | os.PathLike[str], options: dict[str, Any]) -> tuple[Task, list[Kept]]:
+        """A task, and the sessions that it came by."""
+        outer, self._touched.kept = getattr(self._touched, "kept", None), []
+        try:
+            return self.task(name, model, **options), self._touched.kept
+        finally:
+            self._touched.kept = outer
+
+    def _count(self, mine: list[Kept], more: int) -> None:
+        with self._lock:
+            for kept in mine:
+                kept.users += more
+                kept.last = time.monotonic()
+            self._drop_oldest()
+
+    def drop_idle(self, idle_s: float) -> int:
+        """Drop what nobody has used for so long; returns how many sessions went."""
+        before = time.monotonic() - idle_s
+        with self._lock:
+            idle = [key for key, kept in self._sessions.items() if kept.last <= before and _free(kept)]
+            for key in idle:
+                del self._sessions[key]
+        return len(idle)
+
+    def loaded(self) -> tuple[Kept, ...]:
+        """What is loaded now, the least recently used first; copies, for telling."""
+        with self._lock:
+            return tuple(replace(kept) for kept in self._sessions.values())
 
     def session(
         self,
@@ -105,30 +182,39 @@ class Pool:
 
     def _one(self, card: Card, *, device: str, threads: int, **load: Any) -> Session:
         """The session of a card with one part, loaded as `load_model` does."""
-        key = self._key(card, device, threads)
+        kept = self._kept(self._key(card, device, threads), card, {"device": device, "threads": threads, **load})
+        if getattr(self._touched, "kept", None) is not None:
+            self._touched.kept.append(kept)
+        return kept.session
+
+    def _kept(self, key: Key, card: Card, load: dict[str, Any]) -> Kept:
         with self._lock:
             loading = self._loading.setdefault(key, threading.Lock())
         with loading:
             with self._lock:
                 if key in self._sessions:
                     self._sessions.move_to_end(key)
+                    self._sessions[key].last = time.monotonic()
                     return self._sessions[key]
-            session = self._loaded(card, device=device, threads=threads, **load)
+            session = self._loaded(card, **load)
             with self._lock:
-                self._sessions[key] = session
+                kept = self._sessions[key] = Kept(session, card)
                 self._drop_oldest()
-            return session
+            return kept
 
     def _loaded(self, card: Card, **load: Any) -> Session:
         """A session that is not here yet; a head of one's own shares the session of its embedder."""
         if card.runtime != "learned":
-            return load_model(card, **load)
+            return self.wrap(load_model(card, **load), card)
         embedder = embedder_of(card, load["offline"])
         return with_head(card, load_files(card)["head"], embedder, self.session(embedder, **load))
 
     def _drop_oldest(self) -> None:
-        while len(self._sessions) > 1 and sum(session.bytes for session in self._sessions.values()) > self.budget:
-            self._sessions.popitem(last=False)
+        while sum(kept.session.bytes for kept in self._sessions.values()) > self.budget:
+            oldest = next((key for key, kept in list(self._sessions.items())[:-1] if _free(kept)), None)
+            if oldest is None:
+                return
+            del self._sessions[oldest]
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -137,6 +223,10 @@ class Pool:
         """Forget all sessions."""
         with self._lock:
             self._sessions.clear()
+
+
+def _free(kept: Kept) -> bool:
+    return not kept.users and not kept.pinned
 
 
 def _stamps(card: Card) -> Key:

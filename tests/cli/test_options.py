@@ -8,7 +8,8 @@ from typing import Literal
 import click
 import pytest
 
-from pixwise.cli.options import OneOf, Verb, documented, limit_options, model_options, output_options, task_options
+from pixwise.cli.options import OneOf, Verb, limit_options, model_options, output_options, task_options
+from pixwise.docstrings import documented
 from pixwise.picture import Limits
 from pixwise.task_table import TASKS, task_class
 

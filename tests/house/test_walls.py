@@ -42,7 +42,15 @@ HOMES = {  # package → the only places that may import it; folders end in /
     "sklearn": {"collections/"},
     "pyarrow": {"collections/"},
     "requests": set(),
-    "fastapi": set(),
+    "fastapi": {"serve/"},
+    "starlette": {"serve/"},
+    "uvicorn": {"serve/"},
+    "pydantic": {"serve/"},
+    "pydantic_settings": {"serve/"},
+    "prometheus_client": {"serve/"},
+    "opentelemetry": {"serve/"},
+    "httpx": {"serve/"},
+    "ray": {"serve/"},
     "gradio": set(),
 }
 

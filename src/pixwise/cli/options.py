@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-import types
 import typing
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, fields
@@ -13,6 +11,7 @@ from typing import Any
 
 import click
 
+from pixwise.docstrings import documented, plain_hint
 from pixwise.errors import nearest
 
 __all__ = [
@@ -236,7 +235,7 @@ def limit_options() -> list[click.Parameter]:
 
 def task_options(cls: type, names: Iterable[str], section: str = "Answer") -> list[click.Parameter]:
     """An option per named field of a task's class: type and default from the field, help from the class's docstring."""
-    told, hints = documented(cls), {name: _plain(hint) for name, hint in typing.get_type_hints(cls).items()}
+    told, hints = documented(cls), {name: plain_hint(hint) for name, hint in typing.get_type_hints(cls).items()}
     specs = {spec.name: spec for spec in fields(cls)}
     return [_of_field(specs[name], hints[name], told.get(name, ""), section, _short(cls, name)) for name in names]
 
@@ -316,14 +315,6 @@ def _lines_of(value: str, what: str) -> list[str]:
     return lines
 
 
-def _plain(hint: Any) -> Any:
-    """`float` of `float | None`; the list of `one | a list of them`."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
-        return next((kind for kind in kinds if typing.get_origin(kind) is tuple), kinds[0])
-    return hint
-
-
 def _type(hint: Any) -> click.ParamType:
     kinds = {int: Number(int), float: Number(float), str: click.STRING}
     if typing.get_origin(hint) is typing.Literal:
@@ -347,15 +338,3 @@ def _option_name(field: str) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("." if text and not text.endswith(".") else "")
-
-
-def documented(cls: type) -> dict[str, str]:
-    """What the `Attributes:` sections of a class and its parents say about each field; nearest class first."""
-    told: dict[str, str] = {}
-    for parent in cls.__mro__:
-        section = re.search(r"^Attributes:\n((?:[ \t]+.*\n?|\n)*)", inspect.cleandoc(parent.__doc__ or ""), re.M)
-        lines = re.sub(r"\n {5,}", " ", section[1]) if section else ""  # continued lines
-        for names, text in re.findall(r"^ {4}([\w, ]+): (.*)", lines, re.M):
-            for name in names.split(", "):
-                told.setdefault(name, text.strip())
-    return told

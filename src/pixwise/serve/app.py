@@ -1,0 +1,74 @@
+"""The application: settings in, an ASGI app out. Every route is in a file of its own; here they are put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from pixwise import __version__
+from pixwise.errors import PixwiseError
+from pixwise.serve.guard import Doorman, ask_of
+from pixwise.serve.health import health_routes
+from pixwise.serve.problems import Problem, problem_of, problem_response
+from pixwise.serve.service import Service
+from pixwise.serve.settings import Settings
+from pixwise.serve.v1 import task_routes
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
+    """The service as an ASGI application.
+
+    Args:
+        settings: what the operator set; None reads the environment.
+        service: what answers; None makes it of the settings.
+    """
+    service = service or Service(settings or Settings())
+    settings = service.settings
+    app = FastAPI(
+        title="Pixwise",
+        version=__version__,
+        summary="Questions about pictures, answered.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
+        lifespan=_lifespan(service),
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    for router in (task_routes(service), health_routes(service)):
+        app.include_router(router)
+    for kind in (Problem, PixwiseError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, _told)
+    app.add_middleware(Doorman, service=service)
+    return app
+
+
+def _lifespan(service: Service):
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        loading = asyncio.create_task(asyncio.to_thread(service.start))
+        try:
+            yield
+        finally:
+            loading.cancel()
+            await asyncio.to_thread(service.close, service.settings.grace_s)
+
+    return lifespan
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    """Every error as problem JSON."""
+    if isinstance(error, HTTPException):
+        said = {404: "path must be one of /openapi.json, got another; see /docs", 405: "method must fit the path"}
+        error = Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=error.headers)
+    if isinstance(error, RequestValidationError):
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        error = Problem(422, f"request must be as described, got {faults[:500]}", "request")
+    return problem_response(problem_of(error), ask_of(request).id)

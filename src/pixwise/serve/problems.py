@@ -1,0 +1,134 @@
+"""Errors as RFC 9457 problem JSON: what was expected, what came, what to do, and never what is inside.
+
+{"type": "…#option", "title": "…", "status": 422, "detail": "…", "request": "…"}
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from starlette.responses import Response
+
+from pixwise.errors import (
+    CardError,
+    DataError,
+    FetchError,
+    LicenceError,
+    LimitError,
+    ModelFileError,
+    ModelMissingError,
+    OptionError,
+    OutputError,
+    PictureError,
+    PixwiseError,
+    SetupError,
+    ShapeError,
+    SourceError,
+    UnknownModelError,
+)
+from pixwise.serve.asking import Busy, Cancelled, Expired
+
+__all__ = ["KINDS", "Problem", "problem_of", "problem_response"]
+
+_LOG = logging.getLogger("pixwise.serve")
+_TYPE = "urn:pixwise:problem:"
+KINDS: dict[type[PixwiseError], tuple[int, str, str]] = {  # the first that fits: status, kind, title
+    Busy: (503, "busy", "The service has as much to do as it may take on"),
+    Expired: (504, "deadline", "The answer did not come before the deadline"),
+    Cancelled: (503, "cancelled", "The request was cancelled"),
+    LimitError: (413, "too-large", "The picture is above a limit"),
+    PictureError: (415, "no-picture", "The bytes are no picture that can be read"),
+    SourceError: (400, "source", "The picture could not be had"),
+    OptionError: (422, "option", "An option is misspelt, out of range or of the wrong type"),
+    ShapeError: (422, "shape", "A value has the wrong shape"),
+    DataError: (422, "data", "The data lacks what is needed"),
+    UnknownModelError: (404, "unknown-model", "No model has this name here"),
+    LicenceError: (403, "licence", "The licence of the model must be accepted by the operator"),
+    ModelMissingError: (503, "model-missing", "The model is not on this machine"),
+    ModelFileError: (503, "model-damaged", "The model's file is damaged"),
+    FetchError: (503, "model-unreachable", "The model could not be fetched"),
+    CardError: (422, "model-misfit", "The model does not fit the question"),
+    SetupError: (503, "setup", "The machine lacks something"),
+    OutputError: (503, "output", "Something could not be written"),
+}
+_TITLES = {
+    400: "The request cannot be read",
+    401: "A key is needed",
+    403: "The key is not for this",
+    404: "There is nothing here",
+    405: "This cannot be done here",
+    406: "The answer has no such form",
+    413: "The request is too large",
+    415: "The body has no known form",
+    422: "The request is not as it must be",
+    429: "Too many requests",
+    500: "There is a fault in the service",
+    503: "The service cannot answer now",
+    504: "The answer did not come before the deadline",
+}
+
+
+class Problem(Exception):
+    """A refusal that is no error of a task: a missing key, a path that is not there.
+
+    Args:
+        status: of HTTP.
+        detail: what was expected, what came, what to do.
+        kind: the end of its `type`; empty for the status alone.
+        headers: of the answer.
+        extra: further members.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        kind: str = "",
+        *,
+        headers: dict[str, str] | None = None,
+        extra: dict[str, Any] | None = None,
+    ):
+        super().__init__(detail)
+        self.status, self.detail, self.kind = status, detail, kind
+        self.headers, self.extra = headers or {}, extra or {}
+
+
+def problem_of(error: BaseException) -> Problem:
+    """The problem that an error is to whoever asked; a fault of ours tells nothing of itself."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, PixwiseError):
+        status, kind = next(((status, kind) for cls, (status, kind, _) in KINDS.items() if isinstance(error, cls)),
+                            (500, "fault"))  # fmt: skip
+        if isinstance(error, Busy):
+            headers = {"Retry-After": f"{max(1, round(error.retry_after_s))}"}
+            return Problem(429 if error.own else 503, str(error), kind, headers=headers)
+        return Problem(status, _for_clients(error), kind)
+    _LOG.error("fault", exc_info=error)
+    return Problem(500, "answer must come without a fault of ours, got one; it is in the service's log", "fault")
+
+
+def _for_clients(error: PixwiseError) -> str:
+    """The message without advice that only somebody at the machine, or in Python, could follow."""
+    said = str(error)
+    if isinstance(error, LimitError):
+        return said.partition("; if you trust")[0] + "; send a smaller one, or have the operator raise the limit"
+    return said
+
+
+def problem_response(problem: Problem, request_id: str = "") -> Response:
+    """The answer to a request that is refused or failed."""
+    titles = {kind: title for _, kind, title in KINDS.values()}
+    body = {
+        "type": f"{_TYPE}{problem.kind}" if problem.kind else "about:blank",
+        "title": titles.get(problem.kind) or _TITLES.get(problem.status, "The request failed"),
+        "status": problem.status,
+        "detail": problem.detail,
+        **({"request": request_id} if request_id else {}),
+        **problem.extra,
+    }
+    return Response(
+        json.dumps(body, ensure_ascii=False), problem.status, problem.headers, media_type="application/problem+json"
+    )

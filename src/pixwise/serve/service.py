@@ -1,0 +1,230 @@
+"""What stands behind every door: one picture and one question go in, an answer comes out, whichever route asked.
+
+Question ─▶ stock: which model, loaded ─▶ crew: open ─▶ task ─▶ batcher ─▶ Result ─▶ Encoded
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from pixwise.cores import available_threads
+from pixwise.errors import PixwiseError, SourceError
+from pixwise.picture import Picture
+from pixwise.pool import Pool
+from pixwise.registry import Card
+from pixwise.results import Result
+from pixwise.serve import batcher
+from pixwise.serve.asking import Ask
+from pixwise.serve.crew import Crew, PixelBudget
+from pixwise.serve.meters import Meters
+from pixwise.serve.settings import Settings
+from pixwise.serve.stock import Chosen, Stock
+from pixwise.session import Session, choose_providers
+from pixwise.task_table import task_class
+from pixwise.urls import fetch, is_public, resolve_name
+
+__all__ = ["MEDIA", "Encoded", "Question", "Service", "Source", "encoded"]
+
+_LOG = logging.getLogger("pixwise.serve")
+MEDIA = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a picture comes from: its bytes, or an address that is fetched when a thread takes it on.
+
+    Attributes:
+        data: the bytes; empty for an address.
+        url: http(s) address.
+        name: how answers call it; never used as a path.
+    """
+
+    data: bytes = b""
+    url: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One picture and what is asked about it.
+
+    Attributes:
+        task: its name.
+        source: the picture.
+        model: as the request names it; empty for the default.
+        options: of the task, checked and of its types.
+    """
+
+    task: str
+    source: Source
+    model: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An answer in the form in which it leaves."""
+
+    body: bytes
+    media_type: str
+
+
+class Service:
+    """The crew, the models and the limits of one process.
+
+    Args:
+        settings: what the operator set.
+        resolve, allow: of the guarded fetcher; tests on one machine give their own.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        resolve: Callable[[str, int], Any] = resolve_name,
+        allow: Callable[[str], bool] = is_public,
+    ):
+        if settings.require_gpu:
+            choose_providers("cuda")
+        self.settings, self.limits = settings, settings.limits()
+        self.meters = Meters()
+        self.traffic = batcher.Traffic()
+        self.pool = Pool(settings.pool_bytes, wrap=self._batching)
+        self.stock = Stock(settings, self.pool)
+        self.crew = Crew(_threads(settings), settings.queue, _own_places(settings), self.traffic)
+        self.pixels = PixelBudget(settings.open_pixels)
+        self._resolve, self._allow = resolve, allow
+        self._state = "starting"  # then "ready", or why it never will be, then "closing"
+
+    def start(self) -> None:
+        """Load what is to be loaded before it is ready."""
+        try:
+            self.stock.preload()
+            self._state = "ready"
+        except PixwiseError as error:
+            self._state = f"preload failed: {error}"
+            _LOG.error("preload failed: %s", error)
+
+    def unready(self) -> str:
+        """Why it cannot answer now; empty when it can."""
+        if self._state != "ready":
+            return self._state
+        if not self.crew.alive:
+            return "a thread is dead"
+        late = self.crew.stuck_s()
+        return f"a request is {late:.0f} s late" if late > self.settings.stuck_s else ""
+
+    def _batching(self, session: Session, card: Card) -> Session:
+        """Sessions of the pool are handed out with a batcher in front."""
+        builtin = card.runtime == "builtin"  # an engine takes the pictures of a batch one by one
+        limits = batcher.Limits(
+            rows=1 if builtin else min(card.batch, self.settings.max_batch),
+            pixels=self.settings.max_batch_pixels,
+            wait_s=self.settings.max_wait_ms / 1e3,
+            runs=available_threads(0) if builtin else 1,
+        )
+        tell = lambda batch: self.meters.batch(card.id, batch)  # noqa: E731
+        return batcher.BatchingSession(session, limits, self.traffic, tell)
+
+    def choose(self, question: Question) -> Chosen:
+        """The model for a question; its options are checked before anything is loaded.
+
+        Raises:
+            UnknownModelError, ModelMissingError, OptionError, CardError: see there.
+        """
+        chosen = self.stock.choose(question.task, question.model)
+        task_class(question.task).check(chosen.card, question.options)
+        return chosen
+
+    async def answer(self, ask: Ask, question: Question, media: str = "application/json") -> Encoded:
+        """Answer a question.
+
+        Args:
+            ask: on whose behalf.
+            question: what.
+            media: the form of the answer: JSON, or an image type for the drawn or produced picture.
+        """
+        chosen = self.choose(question)
+        await self.stock.ready(chosen, ask)
+        return await self.crew.do(ask, lambda: self._answered(ask, question, chosen, media))
+
+    def _answered(self, ask: Ask, question: Question, chosen: Chosen, media: str) -> Encoded:
+        with self.opened(ask, question.source) as picture:
+            result = self.ask(ask, chosen, question.options, picture)
+            with ask.step("encode"):
+                return encoded(result, picture, media)
+
+    def ask(self, ask: Ask, chosen: Chosen, options: Mapping[str, Any], picture: Picture) -> Result:
+        """Ask one model about an open picture; in a thread of the crew."""
+        with self.stock.using(chosen, dict(options)) as task, ask.step(chosen.task):
+            result = task(picture)
+        prepared = result.timings_ms.get("preprocess", 0.0) / 1e3
+        ask.spent("decode", prepared)
+        ask.spent(chosen.task, -prepared)
+        return result
+
+    @contextmanager
+    def opened(self, ask: Ask, source: Source) -> Iterator[Picture]:
+        """A picture within the limits, as long as the block lasts; in a thread of the crew.
+
+        Raises:
+            SourceError, PictureError, LimitError: it cannot be had, or is none, or too large.
+        """
+        data = source.data
+        if source.url:
+            with ask.step("fetch"):
+                data = self.fetched(source.url, ask)
+        with ask.step("decode"):
+            picture = Picture.open(data, limits=self.limits)
+        picture.source = source.name or source.url or "<upload>"
+        taken = self.pixels.take(picture.width * picture.height, ask)
+        try:
+            yield picture
+        finally:
+            self.pixels.give_back(taken)
+
+    def fetched(self, url: str, ask: Ask) -> bytes:
+        """The bytes behind an address, through the guarded fetcher."""
+        if not url.lower().startswith(("http://", "https://")):
+            raise SourceError(f"{url!r:.120}: expected an http(s) address, got something else; send the bytes")
+        timeout = min(self.settings.fetch_timeout_s, ask.left())
+        return fetch(url, max_bytes=self.limits.max_bytes, timeout_s=timeout, resolve=self._resolve, allow=self._allow)
+
+    def close(self, timeout_s: float) -> bool:
+        """Finish what was taken on; returns whether all of it was done in time."""
+        self._state = "closing"
+        self.stock.close()
+        return self.crew.close(timeout_s)
+
+
+def encoded(result: Any, picture: Picture, media: str) -> Encoded:
+    """An answer as JSON, or as the picture that it is, or that it is drawn into."""
+    if media not in MEDIA:
+        return Encoded(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False).encode(), "application/json")
+    produced = getattr(result, "produced", None)
+    image: Image.Image = produced(picture) if produced else result.draw(picture)
+    if media == "image/jpeg" and image.mode != "RGB":
+        ground = Image.new("RGB", image.size, (255, 255, 255))
+        ground.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
+        image = ground
+    kept = io.BytesIO()
+    image.save(kept, MEDIA[media])
+    return Encoded(kept.getvalue(), media)
+
+
+def _threads(settings: Settings) -> int:
+    """Enough to fill a batch while another one runs."""
+    return settings.concurrency or max(2 * settings.max_batch, 4 * (os.cpu_count() or 1))
+
+
+def _own_places(settings: Settings) -> int:
+    return settings.queue_per_caller or max(1, settings.queue // 2)

@@ -1,0 +1,269 @@
+"""What an operator sets: argument > environment (PIXWISE_*) > TOML file > default; checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pixwise.errors import OptionError, nearest
+from pixwise.session import check_machine
+from pixwise.sources import Limits
+from pixwise.task_table import TASKS
+
+__all__ = ["SCOPES", "Key", "Settings", "load_settings", "unknown_names"]
+
+SCOPES = ("ask", "jobs", "models", "metrics")  # what a key may be for
+_OTHERS = (  # names of ours that are not the service's
+    *("PIXWISE_ASSETS", "PIXWISE_CONFIG", "PIXWISE_DEBUG", "PIXWISE_FETCH_TIMEOUT", "PIXWISE_FONT", "PIXWISE_HOME"),
+    *("PIXWISE_NO_SKIPS", "PIXWISE_POOL_BYTES", "PIXWISE_THREADS"),
+)
+_MIB = 2**20
+
+
+class Key(BaseModel):
+    """An API key, of which only the hash is kept.
+
+    Attributes:
+        name: who it is, in logs.
+        sha256: of the key, 64 hex digits (`pixwise serve --new-key NAME` makes both).
+        scopes: what it is for: ask (pictures and models' names), jobs, models, metrics.
+        rate: requests per minute; 0 is what the setting `rate` says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+    sha256: SecretStr
+    scopes: tuple[str, ...] = ("ask", "jobs")
+    rate: int = Field(0, ge=0)
+
+    @field_validator("sha256")
+    @classmethod
+    def _is_hash(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[0-9a-f]{64}", value.get_secret_value()):
+            raise ValueError("must be 64 hex digits, not the key itself; run: pixwise serve --new-key NAME")
+        return value
+
+    @field_validator("scopes")
+    @classmethod
+    def _are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for scope in value:
+            if scope not in SCOPES:
+                raise ValueError(f"scope must be known, got {scope!r}; {nearest(scope, SCOPES)}")
+        return value
+
+
+class Settings(BaseSettings):
+    """Settings of the service. Each is also PIXWISE_<NAME>, and a key of the TOML file.
+
+    Attributes:
+        host, port: where it listens.
+        workers: processes; each has its own models.
+        device: `auto`, `cpu` or `cuda`.
+        require_gpu: do not start without one.
+        threads: per model, 0 for all cores.
+        built_in: take only models that need no download.
+        fetch: fetch models that are asked for and are not on this machine.
+        preload: tasks, or `task:model`, that are loaded before it is ready, and stay.
+        models: task, or operation of the compatible API → the model that answers when none is named.
+        own_models: name → folder in Hugging Face form, or ONNX file with a card.
+        allowed_models: the only models that may be asked for; empty for all that are not excluded by their licence.
+        accept_licence: ids of models whose non-commercial licence is accepted.
+        galleries: name → gallery file, for `identify`.
+        policies: name → policy file, for `moderate`.
+        collections: folder of collections; empty for that of the command line.
+        pool_bytes: of model files to keep loaded.
+        model_ttl_s: drop a model that nobody used for so long; 0 never.
+        max_body_bytes: of a request.
+        max_pixels, max_side, max_frames: of a picture.
+        open_pixels: of all pictures that are worked on together.
+        deadline_s: for one request.
+        concurrency: requests that are worked on together; 0 is 16, or four for each core.
+        queue: requests that may wait.
+        queue_per_caller: of one caller; 0 is half of `queue`.
+        max_batch: pictures in one run, where the model's card allows it.
+        max_batch_pixels: of a run.
+        max_wait_ms: how long the first of a batch waits for others that are on the way.
+        jobs: long jobs that are kept, done ones too.
+        job_ttl_s: how long the answer of a job is kept.
+        keys: API keys; none lets everybody in, which is refused on a public address unless `open` is set.
+        open: serve everybody on a public address.
+        rate: requests per minute of one caller; 0 is no limit.
+        cors_origins: web sites whose pages may ask.
+        allow_urls: fetch addresses that requests name, in the v1 API.
+        compatible_urls: fetch the `image_url` of the compatible API.
+        compatible: serve the compatible API.
+        fetch_timeout_s: for one address.
+        ui: serve the page at /ui.
+        docs: serve the description at /docs and /openapi.json.
+        metrics: serve /metrics.
+        log: `json`, `text` or `none`: a line per request.
+        max_connections: of one process; above, the idlest is closed.
+        head_timeout_s: for the head of a request.
+        body_timeout_s: between two pieces of a body.
+        drain_s: how long it still takes requests after it was told to stop.
+        grace_s: how long it then waits for what it took on.
+        stuck_s: how late a request may be before /readyz says no.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PIXWISE_", extra="forbid", frozen=True, validate_default=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65_535)
+    workers: int = Field(1, ge=1, le=256)
+    device: str = "auto"
+    require_gpu: bool = False
+    threads: int = Field(0, ge=0)
+    built_in: bool = False
+    fetch: bool = False
+    preload: tuple[str, ...] = ()
+    models: dict[str, str] = {}
+    own_models: dict[str, str] = {}
+    allowed_models: tuple[str, ...] = ()
+    accept_licence: tuple[str, ...] = ()
+    galleries: dict[str, str] = {}
+    policies: dict[str, str] = {}
+    collections: str = ""
+    pool_bytes: int = Field(4 * 2**30, ge=0)
+    model_ttl_s: float = Field(0.0, ge=0)
+    max_body_bytes: int = Field(32 * _MIB, ge=1024)
+    max_pixels: int = Field(50_000_000, ge=1)
+    max_side: int = Field(30_000, ge=1)
+    max_frames: int = Field(10_000, ge=1)
+    open_pixels: int = Field(150_000_000, ge=1)
+    deadline_s: float = Field(60.0, gt=0)
+    concurrency: int = Field(0, ge=0, le=1024)
+    queue: int = Field(256, ge=1)
+    queue_per_caller: int = Field(0, ge=0)
+    max_batch: int = Field(8, ge=1, le=4096)
+    max_batch_pixels: int = Field(8 * _MIB, ge=1)
+    max_wait_ms: float = Field(5.0, ge=0, le=1000)
+    jobs: int = Field(1000, ge=1)
+    job_ttl_s: float = Field(3600.0, gt=0)
+    keys: tuple[Key, ...] = ()
+    open: bool = False
+    rate: int = Field(0, ge=0)
+    cors_origins: tuple[str, ...] = ()
+    allow_urls: bool = False
+    compatible_urls: bool = False
+    compatible: bool = True
+    fetch_timeout_s: float = Field(15.0, gt=0)
+    ui: bool = True
+    docs: bool = True
+    metrics: bool = True
+    log: str = Field("json", pattern="^(json|text|none)$")
+    max_connections: int = Field(1000, ge=8)
+    head_timeout_s: float = Field(10.0, gt=0)
+    body_timeout_s: float = Field(20.0, gt=0)
+    drain_s: float = Field(1.0, ge=0)
+    grace_s: float = Field(30.0, ge=0)
+    stuck_s: float = Field(30.0, gt=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: Any, env_settings: Any, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment; `load_settings` puts the file below both."""
+        return init_settings, env_settings
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, value: str) -> str:
+        check_machine(value)
+        return value
+
+    @field_validator("preload")
+    @classmethod
+    def _are_tasks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            task = name.partition(":")[0]
+            if task not in TASKS:
+                raise ValueError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _is_closed(self) -> Settings:
+        if self.host not in ("127.0.0.1", "::1", "localhost") and not (self.keys or self.open):
+            raise ValueError(
+                f"host {self.host!r} lets other machines in, got no keys; run: pixwise serve --new-key NAME, "
+                "or set open = true where a gateway in front asks for keys"
+            )
+        return self
+
+    def limits(self) -> Limits:
+        """What a picture may cost."""
+        return Limits(
+            max_bytes=self.max_body_bytes,
+            max_pixels=self.max_pixels,
+            max_side=self.max_side,
+            max_frames=self.max_frames,
+        )
+
+    def told(self) -> dict[str, Any]:
+        """All settings, as JSON has them; secrets are masked."""
+        return self.model_dump(mode="json")
+
+
+def load_settings(file: str | Path = "", **given: Any) -> Settings:
+    """Settings from everywhere.
+
+    Args:
+        file: a TOML file; empty takes PIXWISE_CONFIG, or none.
+        **given: what was said on the command line; wins.
+
+    Raises:
+        OptionError: a setting is misspelt or out of range, or the file cannot be read; all are named at once.
+    """
+    path = str(file) or os.environ.get("PIXWISE_CONFIG", "")
+    table = _read(path) if path else {}
+    from_environment = {
+        name for name in Settings.model_fields if f"PIXWISE_{name}".upper() in {key.upper() for key in os.environ}
+    }
+    below = {name: value for name, value in table.items() if name not in from_environment}
+    try:
+        return Settings(**{**below, **given})
+    except ValidationError as error:
+        raise OptionError(_told(error, path)) from error
+    except OptionError:
+        raise
+    except Exception as error:  # pydantic-settings: an environment value that is no JSON
+        raise OptionError(f"settings must be readable, got {error}; lists and tables are written as JSON") from error
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path}: expected a settings file, got {error.strerror}; check the path") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path}: expected TOML in UTF-8, got {error}; mend the file") from error
+
+
+def _told(error: ValidationError, path: str) -> str:
+    """All faults in a line each."""
+    lines = []
+    for fault in error.errors():
+        name = ".".join(str(part) for part in fault["loc"])
+        said = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "extra_forbidden":
+            said = f"is no setting; {nearest(name, Settings.model_fields, many='see pixwise serve --show-config')}"
+        value = "" if name.startswith("keys") or not name else f" (got {fault['input']!r:.80})"
+        lines.append(f"{name or 'settings'}: {said}{value}")
+    where = f" (file {path}, environment PIXWISE_*, arguments)" if path else " (environment PIXWISE_*, arguments)"
+    return "settings must be right, got " + "; ".join(lines) + where
+
+
+def unknown_names() -> list[str]:
+    """Names in the environment that look like settings and are none: a misspelt one would be passed over."""
+    known = {f"PIXWISE_{name}".upper() for name in Settings.model_fields} | set(_OTHERS)
+    return [
+        name for name in os.environ
+        if name.startswith("PIXWISE_") and name not in known and difflib.get_close_matches(name, known, 1, 0.8)
+    ]  # fmt: skip

@@ -1,0 +1,166 @@
+"""Which models may answer, and which one does: names from the registry and the settings, never paths of requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pixwise import registry, store
+from pixwise.analysis import choose_card
+from pixwise.errors import ModelMissingError, UnknownModelError, nearest
+from pixwise.loading import load_card
+from pixwise.pool import Pool
+from pixwise.registry import Card
+from pixwise.serve.asking import Ask, Expired
+from pixwise.serve.settings import Settings
+from pixwise.task import Task
+from pixwise.task_table import cards_of, task_class
+
+__all__ = ["Chosen", "Stock"]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A model that will answer a task.
+
+    Attributes:
+        task: its name.
+        model: as the pool is told it: an id, or the folder of an own model.
+        card: of it.
+        note: how to get a better one, where this is the next best.
+    """
+
+    task: str
+    model: str | Path
+    card: Card
+    note: str = ""
+
+
+class Stock:
+    """The models of a service."""
+
+    def __init__(self, settings: Settings, pool: Pool):
+        self.settings, self.pool = settings, pool
+        self._loading: dict[tuple[str, str], asyncio.Future] = {}
+        self._loaders = ThreadPoolExecutor(2, "pixwise-load")  # a fetch of minutes must not hold the crew's threads
+
+    def choose(self, task: str, model: str = "") -> Chosen:
+        """The model that answers a task.
+
+        Args:
+            task: its name.
+            model: as a request names it; empty for the one that is set, or the best that is on this machine.
+
+        Raises:
+            UnknownModelError: no such model, or not one that may be asked for.
+            ModelMissingError: it is not on this machine; the message has the command that fetches it.
+        """
+        name = model or self.settings.models.get(task, "")
+        if not name:
+            return self._best(task)
+        if name in self.settings.own_models:
+            path = Path(self.settings.own_models[name])
+            return Chosen(task, path, load_card(path, task, offline=True))
+        card = self._known(task, name)
+        if self.settings.built_in and card.runtime != "builtin":
+            raise _not_built_in(task, card)
+        self._check_here(card)
+        return Chosen(task, card.id, card)
+
+    def names(self, task: str) -> tuple[str, ...]:
+        """Ids of the models that may be asked for."""
+        allowed = self.settings.allowed_models
+        cards = [card for card in registry.cards(task) if not allowed or card.id in allowed]
+        mine = [card for card in cards if card.commercial or card.id in self.settings.accept_licence]
+        return (*(card.id for card in mine), *self.settings.own_models)
+
+    def _known(self, task: str, name: str) -> Card:
+        names = self.names(task)
+        if name not in names:
+            raise UnknownModelError(f"model of {task} must be one that is served, got {name!r:.80}; "
+                                    f"{nearest(name[:80], names)}")  # fmt: skip
+        return registry.card(name, task)
+
+    def _best(self, task: str) -> Chosen:
+        if self.settings.built_in:
+            builtin = registry.default_card(task, "builtin")
+            if builtin is None:
+                raise _not_built_in(task, registry.default_card(task))
+            return Chosen(task, builtin.id, builtin)
+        card, note = choose_card(task, pull=self.settings.fetch)
+        if card is None:
+            raise ModelMissingError(
+                f"task {task!r} must have a model on this machine, got none; run: {note.removeprefix('needs ')}"
+            )
+        return Chosen(task, card.id, card, note)
+
+    def _check_here(self, card: Card) -> None:
+        if card.runtime == "onnx" and not self.settings.fetch and not store.is_ready(card):
+            raise ModelMissingError(
+                f"model {card.id!r} must be on this machine, got none; run: pixwise models pull {store.pull_name(card)}"
+            )
+
+    def _machine(self, chosen: Chosen) -> dict[str, Any]:
+        """What a loader is told."""
+        settings = self.settings
+        return {
+            "device": "cpu" if chosen.card.runtime == "builtin" else settings.device,
+            "threads": settings.threads,
+            "offline": True if not settings.fetch else None,
+            "accept_licence": settings.accept_licence,
+        }
+
+    @contextmanager
+    def using(self, chosen: Chosen, options: dict[str, Any]) -> Iterator[Task]:
+        """The task with its model, kept loaded until the block ends."""
+        with self.pool.using(chosen.task, chosen.model, **self._machine(chosen), **options) as task:
+            yield task
+
+    async def ready(self, chosen: Chosen, ask: Ask) -> None:
+        """Load a model that is not loaded yet, outside the crew; who comes meanwhile waits for the same loading.
+
+        Raises:
+            Expired: not before the deadline; it goes on loading for the next who asks.
+        """
+        key = (chosen.task, str(chosen.model))
+        if key not in self._loading or (self._loading[key].done() and not self._is_loaded(chosen)):
+            loop = asyncio.get_running_loop()
+            self._loading[key] = loop.run_in_executor(
+                self._loaders, lambda: self.pool.task(chosen.task, chosen.model, **self._machine(chosen)) and None
+            )
+        left = ask.left()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._loading[key]), None if left == float("inf") else left)
+        except TimeoutError as error:
+            raise Expired(
+                f"model {chosen.card.id!r} must be loaded before the deadline, got one that is still being fetched or "
+                "opened; ask again"
+            ) from error
+
+    def _is_loaded(self, chosen: Chosen) -> bool:
+        ids = {kept.card.id for kept in self.pool.loaded()}
+        return chosen.card.id in ids and all(
+            any(cards_of(kept.card.task) == cards_of(need) for kept in self.pool.loaded())
+            for need in task_class(chosen.task).needs
+        )
+
+    def preload(self) -> None:
+        """Load what the settings name, and keep it; the first that fails ends it."""
+        for named in self.settings.preload:
+            task, _, model = named.partition(":")
+            chosen = self.choose(task, model)
+            self.pool.pin(chosen.task, chosen.model, **self._machine(chosen))
+
+    def close(self) -> None:
+        """Take no more loading on."""
+        self._loaders.shutdown(wait=False, cancel_futures=True)
+
+
+def _not_built_in(task: str, card: Card | None) -> ModelMissingError:
+    command = f"run: pixwise models pull {store.pull_name(card)}, and serve without --built-in" if card else "none does"
+    return ModelMissingError(f"task {task!r} must have a built-in model, got none; {command}")

@@ -1,0 +1,45 @@
+"""A service on a real socket, for tests: `with served(...) as place: httpx.post(f"{place.url}/v1/ocr", …)`."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import uvicorn
+
+from pixwise.serve.app import create_app
+from pixwise.serve.service import Service
+from pixwise.serve.settings import load_settings
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a service of a test listens, and the service itself."""
+
+    url: str
+    service: Service
+
+
+@contextlib.contextmanager
+def served(service: Service | None = None, **settings: Any) -> Iterator[Place]:
+    """A service in a thread of this process, on a free port of the loopback."""
+    service = service or Service(load_settings(**{"log": "none", "concurrency": 8, **settings}))
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(service=service), log_level="critical", access_log=False, lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield Place(f"http://127.0.0.1:{listener.getsockname()[1]}", service)
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
