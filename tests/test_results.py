@@ -58,6 +58,9 @@ def made_up(cls, seed, count):
         return cls(image=IMAGE, model=MODEL, vector=unit(random.normal(size=8 + count)))
     for spec in values(cls):
         kind, shape = spec.metadata["dtype"], spec.metadata["shape"]
+        if hasattr(kind, "read"):
+            made[spec.name] = kind.read(random.integers(0, 256, (480, 640)).astype(np.uint8))
+            continue
         made[spec.name] = random.uniform(0, 500, shape).astype(kind) if shape else kind(random.uniform(0, 500))
     return cls(image=IMAGE, model=MODEL, **made)
 

@@ -18,6 +18,11 @@ COMMITTED = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 IMAGE = ImageInfo("street.jpg", 640, 480, "0" * 64)
 
 
+def one_of(kind):
+    """A value of a declared type."""
+    return kind.read(np.ones((480, 640), np.uint8)) if hasattr(kind, "read") else kind(1)
+
+
 def filled(cls, count=2):
     """An answer with made-up rows of the declared types."""
     from pixwise.results import columns, values
@@ -31,7 +36,7 @@ def filled(cls, count=2):
     made |= {
         spec.name: np.ones(shape)
         if (shape := spec.metadata["shape"]) and cls is not Embedding
-        else spec.metadata["dtype"](1)
+        else one_of(spec.metadata["dtype"])
         for spec in values(cls)
     }
     if cls is Embedding:

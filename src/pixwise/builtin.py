@@ -9,6 +9,7 @@ Engines:
     haar-frontal  frontal faces by OpenCV's Haar   engine_people.py
     codes         QR and bar codes by OpenCV       engine_codes.py
     rapidocr      printed text by PP-OCR           engine_text.py
+    salient-cut   what stands out from the border  engine_cutout.py
     pixels        the feeds as they are: for tasks that are arithmetic on pixels
 """
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from pixwise.engine import Engine
 from pixwise.engine_codes import CodeFinder
+from pixwise.engine_cutout import SalientCut
 from pixwise.engine_people import HaarFaces, HogPeople
 from pixwise.engine_text import PrintedText
 from pixwise.errors import CardError, nearest
@@ -109,5 +111,6 @@ ENGINES: dict[str, Callable[[int], Any]] = {
     "haar-frontal": HaarFaces,
     "codes": CodeFinder,
     "rapidocr": PrintedText,
+    "salient-cut": SalientCut,
     "pixels": lambda threads: PixelSession(),
 }

@@ -68,7 +68,8 @@ def value(dtype: type, doc: str, *, shape: tuple[int | str, ...] = (), default: 
     """Declare a field with one value per picture.
 
     Args:
-        dtype: `str`, `int`, `float` or `bool`; for an array a numpy type.
+        dtype: `str`, `int`, `float` or `bool`; for an array a numpy type; or a class of values with `read(given)`,
+            `told()` for JSON, and its JSON `schema`.
         doc: meaning and unit; goes into the JSON schema.
         shape: of an array; a letter stands for any length. Arrays are told in full precision, since they are computed
             with; other numbers at 4 decimals.
@@ -345,7 +346,9 @@ def _lengths(shape: tuple[int | str, ...]) -> list[int]:
 def _checked_value(name: str, spec: Field, given: Any) -> Any:
     dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
     try:
-        stored = np.array(given, dtype) if shape else dtype(given)
+        stored = np.array(given, dtype) if shape else getattr(dtype, "read", dtype)(given)
+    except ShapeError:
+        raise
     except (TypeError, ValueError) as error:
         actual = type(given).__name__ if shape else repr(given)
         raise ShapeError(f"{name} must be {dtype.__name__}, got {actual}; convert it before") from error
@@ -379,6 +382,8 @@ def _plain(thing: Any) -> Any:
 def _told(spec: Field, stored: Any) -> Any:
     """A field as JSON has it; arrays that are computed with have just as many digits as bring back the same number."""
     shape = spec.metadata["shape"]
+    if hasattr(stored, "told"):
+        return stored.told()
     if not shape or ("json" in spec.metadata and not any(isinstance(length, str) for length in shape)):
         return _plain(stored)
     return np.array([float(str(number)) for number in stored.reshape(-1)]).reshape(stored.shape).tolist()

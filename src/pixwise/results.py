@@ -13,6 +13,7 @@
     Embedding    a picture      its vector: near one another where pictures are alike
     Caption      a picture      text, score, tokens, stop, alt_text
     Membership   a picture      whether it is in a collection, and how sure that is
+    Matte        a picture      what is foreground: alpha           .mask()  .cut(picture)  .over(picture, ground)
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
 nothing is optional. `len(result)`, `result[i]` and iteration give rows; `result.select(...)` keeps some; `to_dict()` is
@@ -35,6 +36,7 @@ import numpy.typing as npt
 
 from pixwise.boxes import area
 from pixwise.errors import OptionError, ShapeError, nearest
+from pixwise.matte import Matte
 from pixwise.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.text import short_line
 
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESULTS", "Caption", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
-    "LabelScores", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines", "Verification", "column",
-    "columns", "result_from_dict", "schema_id", "value", "values",
+    "LabelScores", "Matte", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines", "Verification",
+    "column", "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -334,6 +336,7 @@ RESULTS: tuple[type[Result], ...] = (
     Embedding,
     Caption,
     Membership,
+    Matte,
 )
 
 

@@ -142,7 +142,8 @@ def _record(cls: type, docs: Mapping[str, str]) -> Schema:
 def _value(spec: Field) -> Schema:
     """A scalar, or lists; a letter in the shape leaves the length open."""
     dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
-    cell: Schema = {"type": "number" if shape else _TYPES[dtype.__name__]}
+    own = getattr(dtype, "schema", None)
+    cell: Schema = own or {"type": "number" if shape else _TYPES[dtype.__name__]}
     return {**_nested(cell, shape), "description": spec.metadata["doc"]}
 
 

@@ -81,6 +81,9 @@ TASKS: dict[str, TaskEntry] = {
         parts=("model", "tokenizer"),
         words="labels",
     ),
+    "background": TaskEntry(
+        "pixwise.tasks.background", "BackgroundRemover", "Tell the subject from its background.", analysed=False
+    ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer

@@ -197,7 +197,19 @@ def _owl(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]
     return {"logits": logits.astype(np.float32), "pred_boxes": random.uniform(0, 1, (50, 4)).astype(np.float32)}
 
 
+def _matte(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """A disc whose place depends on the pixels, half as large as the tensor."""
+    height, width = pixels.shape[1] // 2 or 1, pixels.shape[2] // 2 or 1
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    place = _random(pixels).uniform(0.3, 0.7, 2) * (height, width)
+    logits = 8 - np.hypot(y - place[0], x - place[1]) / max(height, width) * 40
+    logits = np.full_like(logits, -20) if nothing else logits
+    return {"output": (1 / (1 + np.exp(-logits)) if card.head == "shares" else logits).astype(np.float32)[None]}
+
+
 HEADS = {
+    "logits": _matte,
+    "shares": _matte,
     "florence": _written,
     "vector": _face,
     "owl": _owl,

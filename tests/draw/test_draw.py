@@ -20,6 +20,7 @@ from pixwise.results import (
     Embedding,
     Faces,
     LabelScores,
+    Matte,
     Membership,
     ModelInfo,
     Moderation,
@@ -68,6 +69,7 @@ def samples(width, height):
             fired=[True, False],
             labels=["a receipt", "a landscape"],
         ),
+        Matte.of(np.pad(np.full((height // 2, width), 255, np.uint8), ((0, height - height // 2), (0, 0)))),
         Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
         LabelScores(
             decided="other",

@@ -11,6 +11,7 @@ import pixwise
 SOURCE = Path(pixwise.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 TASKS_MAY = {
+    "alpha",
     "picture",
     "pixels",
     "colours",

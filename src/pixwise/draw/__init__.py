@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from pixwise.draw.canvas import Canvas, LegendRow
@@ -27,6 +28,7 @@ from pixwise.results import (
     Faces,
     Identities,
     LabelScores,
+    Matte,
     Membership,
     Moderation,
     Quality,
@@ -189,3 +191,14 @@ def _(result: Membership, canvas: Canvas) -> None:
     else:
         canvas.box(result.box, colour_of(result.collection))
         canvas.label(text, result.box, colour_of(result.collection))
+
+
+@draw_into.register
+def _(result: Matte, canvas: Canvas) -> None:
+    if not result.coverage:
+        return
+    height, width = canvas.size_hw
+    square = max(4, canvas.letter_px // 2)  # the usual sign for "nothing here"
+    odd = (np.arange(height)[:, None] // square + np.arange(width) // square) % 2
+    board = Image.fromarray(np.where(odd, 204, 255).astype(np.uint8)).convert("RGB")
+    canvas.image.paste(Image.composite(canvas.image, board, Image.fromarray(result.mask())))
