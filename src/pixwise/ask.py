@@ -16,7 +16,7 @@ from pixwise.results import Caption
 from pixwise.task import check_on_error
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["alt_text", "names_checked", "one_liner"]
+__all__ = ["alt_text", "named", "names_checked", "one_liner"]
 
 _LOAD = {"device": "auto", "threads": 0, "precision": "", "offline": None, "accept_licence": ()}
 
@@ -27,7 +27,7 @@ def one_liner(name: str) -> Callable[..., Any]:
 
     def ask(source: Any, *args: Any, on_error: str = "raise", **options: Any) -> Any:
         check_on_error(on_error)
-        options = _named(name, cls, args, options)
+        options = named(name, cls, args, options)
         model = options.pop("model", "")
         if isinstance(source, list | tuple) or on_error == "return":
             return shared_pool().task(name, model, **options)(source, on_error=on_error)
@@ -65,7 +65,7 @@ def alt_text(source: Any, model: str = "", **options: Any) -> str | list[str]:
     return told.alt_text if isinstance(told, Caption) else told
 
 
-def _named(name: str, cls: type, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
+def named(name: str, cls: type, args: tuple[Any, ...], options: dict[str, Any]) -> dict[str, Any]:
     """Options with those that were given by place: the task's own question if it has one, then the model."""
     places = [place for place in (cls.positional, "model") if place]
     if len(args) > len(places):

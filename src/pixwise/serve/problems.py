@@ -11,48 +11,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pixwise.errors import (
-    CardError,
-    DataError,
-    FetchError,
-    LicenceError,
-    LimitError,
-    ModelFileError,
-    ModelMissingError,
-    OptionError,
-    OutputError,
-    PictureError,
-    PixwiseError,
-    SetupError,
-    ShapeError,
-    SourceError,
-    UnknownModelError,
-)
-from pixwise.serve.asking import Busy, Cancelled, Expired
+from pixwise.errors import LimitError, PixwiseError
+from pixwise.serve.asking import Busy
+from pixwise.serve.kinds import KINDS, TYPE
 
-__all__ = ["KINDS", "Problem", "problem_of", "problem_response"]
+__all__ = ["Problem", "problem_of", "problem_response"]
 
 _LOG = logging.getLogger("pixwise.serve")
-_TYPE = "urn:pixwise:problem:"
-KINDS: dict[type[PixwiseError], tuple[int, str, str]] = {  # the first that fits: status, kind, title
-    Busy: (503, "busy", "The service has as much to do as it may take on"),
-    Expired: (504, "deadline", "The answer did not come before the deadline"),
-    Cancelled: (503, "cancelled", "The request was cancelled"),
-    LimitError: (413, "too-large", "The picture is above a limit"),
-    PictureError: (415, "no-picture", "The bytes are no picture that can be read"),
-    SourceError: (400, "source", "The picture could not be had"),
-    OptionError: (422, "option", "An option is misspelt, out of range or of the wrong type"),
-    ShapeError: (422, "shape", "A value has the wrong shape"),
-    DataError: (422, "data", "The data lacks what is needed"),
-    UnknownModelError: (404, "unknown-model", "No model has this name here"),
-    LicenceError: (403, "licence", "The licence of the model must be accepted by the operator"),
-    ModelMissingError: (503, "model-missing", "The model is not on this machine"),
-    ModelFileError: (503, "model-damaged", "The model's file is damaged"),
-    FetchError: (503, "model-unreachable", "The model could not be fetched"),
-    CardError: (422, "model-misfit", "The model does not fit the question"),
-    SetupError: (503, "setup", "The machine lacks something"),
-    OutputError: (503, "output", "Something could not be written"),
-}
 _TITLES = {
     400: "The request cannot be read",
     401: "A key is needed",
@@ -122,7 +87,7 @@ def problem_response(problem: Problem, request_id: str = "") -> Response:
     """The answer to a request that is refused or failed."""
     titles = {kind: title for _, kind, title in KINDS.values()}
     body = {
-        "type": f"{_TYPE}{problem.kind}" if problem.kind else "about:blank",
+        "type": f"{TYPE}{problem.kind}" if problem.kind else "about:blank",
         "title": titles.get(problem.kind) or _TITLES.get(problem.status, "The request failed"),
         "status": problem.status,
         "detail": problem.detail,
