@@ -71,4 +71,6 @@ async def _told(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         error = Problem(422, f"request must be as described, got {faults[:500]}", "request")
-    return problem_response(problem_of(error), ask_of(request).id)
+    problem, ask = problem_of(error), ask_of(request)
+    ask.problem = problem.kind or str(problem.status)
+    return problem_response(problem, ask.id)

@@ -48,6 +48,7 @@ class Ask:
         deadline: by `time.monotonic`; infinite for jobs.
         cancelled: whoever asked has gone.
         steps_ms: step → milliseconds so far.
+        problem: the kind of the problem that it ended in; empty where it was answered.
     """
 
     id: str = ""
@@ -55,6 +56,7 @@ class Ask:
     deadline: float = float("inf")
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
     steps_ms: dict[str, float] = field(default_factory=dict)
+    problem: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def left(self) -> float:

@@ -5,24 +5,18 @@ socket ─▶ Doorman: id, deadline, body counted while it comes ─▶ routes �
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import re
 import time
 import uuid
-from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixwise.serve.asking import Ask
+from pixwise.serve.logs import Visit, request_id, server_timing, tell
 from pixwise.serve.problems import Problem, problem_response
 from pixwise.serve.service import Service
 
 __all__ = ["Doorman", "ask_of"]
-
-_LOG = logging.getLogger("pixwise.serve")
 
 
 class Doorman:
@@ -36,21 +30,25 @@ class Doorman:
             return await self.app(scope, receive, send)
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         ask = Ask(
-            id=_id_of(headers.get("x-request-id", "")),
+            id=request_id(headers.get("x-request-id", ""), uuid.uuid4().hex),
             caller=(scope.get("client") or ("",))[0],
             deadline=time.monotonic() + self.service.settings.deadline_s,
         )
         scope.setdefault("state", {})["ask"] = ask
-        visit = _Visit(self.service, scope, ask, send)
+        visit = Visit(ask, scope["method"], time.perf_counter())
+        watched = _Watched(visit, send)
         try:
             self._check_length(headers)
-            await self.app(scope, _counted(receive, self.service.settings.max_body_bytes), visit.send)
+            await self.app(scope, _counted(receive, self.service.settings.max_body_bytes, visit), watched.send)
         except Problem as problem:
             if visit.status:
                 raise
-            await problem_response(problem, ask.id)(scope, receive, visit.send)
+            ask.problem = problem.kind or str(problem.status)
+            await problem_response(problem, ask.id)(scope, receive, watched.send)
         finally:
-            visit.end()
+            visit.route = getattr(scope.get("route"), "path", "") or "none"
+            self.service.meters.request(visit)
+            tell(visit)
 
     def _check_length(self, headers: dict[str, str]) -> None:
         length, most = headers.get("content-length", "0"), self.service.settings.max_body_bytes
@@ -58,51 +56,26 @@ class Doorman:
             raise _too_large(most, f"{int(length):,} announced")
 
 
-class _Visit:
-    """What is told of a request when it ends."""
+class _Watched:
+    """The answer on its way out: its headers, and what the log will say of it."""
 
-    def __init__(self, service: Service, scope: Scope, ask: Ask, send: Send):
-        self.service, self.scope, self.ask, self._send = service, scope, ask, send
-        self.started, self.status, self.bytes = time.perf_counter(), 0, 0
+    def __init__(self, visit: Visit, send: Send):
+        self.visit, self._send = visit, send
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.visit.status = message["status"]
             message["headers"] = [*message.get("headers", []), *self._headers()]
         elif message["type"] == "http.response.body":
-            self.bytes += len(message.get("body", b""))
+            self.visit.bytes_out += len(message.get("body", b""))
         await self._send(message)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
-        steps = ", ".join(f"{_token(step)};dur={ms:.1f}" for step, ms in self.ask.steps_ms.items())
-        timing = [(b"server-timing", steps.encode())] if steps else []
-        return [(b"x-request-id", self.ask.id.encode()), (b"x-content-type-options", b"nosniff"), *timing]
-
-    def end(self) -> None:
-        seconds = time.perf_counter() - self.started
-        route = getattr(self.scope.get("route"), "path", "") or "none"
-        self.service.meters.request(route, self.status, seconds)
-        if self.service.settings.log == "json":
-            line: dict[str, Any] = {
-                "id": self.ask.id,
-                "pid": os.getpid(),
-                "method": self.scope["method"],
-                "path": route,
-                "status": self.status,
-                "bytes": self.bytes,
-                "ms": round(1e3 * seconds, 1),
-                "steps_ms": {step: round(ms, 1) for step, ms in self.ask.steps_ms.items()},
-            }
-            _LOG.info(json.dumps(line))
-
-
-def _token(step: str) -> str:
-    return re.sub(r"[^\w-]", "-", step)
-
-
-def _id_of(given: str) -> str:
-    """The id that the caller gave, where it is harmless in a log."""
-    return given if re.fullmatch(r"[\w.:-]{1,128}", given) else uuid.uuid4().hex
+        return [
+            (b"x-request-id", self.visit.ask.id.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"server-timing", server_timing(self.visit).encode()),
+        ]
 
 
 def _too_large(most: int, got: str) -> Problem:
@@ -110,15 +83,13 @@ def _too_large(most: int, got: str) -> Problem:
                    headers={"Connection": "close"})  # fmt: skip
 
 
-def _counted(receive: Receive, most: int) -> Receive:
+def _counted(receive: Receive, most: int, visit: Visit) -> Receive:
     """The body, until it is longer than it may be."""
-    got = 0
 
     async def counted() -> Message:
-        nonlocal got
         message = await receive()
-        got += len(message.get("body", b""))
-        if got > most:
+        visit.bytes_in += len(message.get("body", b""))
+        if visit.bytes_in > most:
             raise _too_large(most, "more")
         return message
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from pixwise.serve.batcher import Batch
+from pixwise.serve.logs import Visit
 
 __all__ = ["Meters"]
 
@@ -30,9 +31,9 @@ class Meters:
         self._batches.labels(model).observe(batch.rows)
         self._model_s.labels(model).observe(batch.ms / 1e3)
 
-    def request(self, route: str, status: int, seconds: float) -> None:
+    def request(self, visit: Visit) -> None:
         """A request that was answered."""
-        self._requests.labels(route, str(status)).inc()
+        self._requests.labels(visit.route, str(visit.status)).inc()
 
     def text(self) -> bytes:
         """All of it in Prometheus' form."""
