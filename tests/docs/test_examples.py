@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from docs.model_folders import make_named
+from running_service import served
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
@@ -24,8 +25,16 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def service():
+    """Where a service of the built-ins listens, for examples that ask one."""
+    with served(built_in=True) as place:
+        yield place.url
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_the_example_runs(path, workplace):
+def test_the_example_runs(path, workplace, monkeypatch, service):
+    monkeypatch.setenv("PIXWISE_URL", service)
     make_named(path.read_text("utf-8"), workplace)
     runpy.run_path(str(path), run_name="__main__")
 

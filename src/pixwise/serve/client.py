@@ -1,6 +1,6 @@
 """A client of the service, with the names and the answers of the library.
 
-    client = Client("http://127.0.0.1:8000")
+    client = Client("http://vision.example:8000")
     client.detect("street.jpg", min_score=0.5)  ─▶ HTTP ─▶ Detections, or the error that the library would raise
 
 `AsyncClient` has the same methods to await. Both need httpx alone, not the service's packages.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +78,7 @@ class Client(_Doors):
     options, `model`, and for lists `on_error`.
 
     Args:
-        url: of the service.
+        url: of the service; empty takes PIXWISE_URL, else port 8000 of this machine.
         key: API key; empty where none is needed.
         timeout_s: for one request.
         transport: how requests travel; for tests.
@@ -85,13 +86,13 @@ class Client(_Doors):
 
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = "",
         *,
         key: str = "",
         timeout_s: float = 120.0,
         transport: httpx.BaseTransport | None = None,
     ):
-        self._http = httpx.Client(base_url=url, headers=_headers(key), timeout=timeout_s, transport=transport)
+        self._http = httpx.Client(base_url=_address(url), headers=_headers(key), timeout=timeout_s, transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -155,13 +156,15 @@ class AsyncClient(_Doors):
 
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = "",
         *,
         key: str = "",
         timeout_s: float = 120.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ):
-        self._http = httpx.AsyncClient(base_url=url, headers=_headers(key), timeout=timeout_s, transport=transport)
+        self._http = httpx.AsyncClient(
+            base_url=_address(url), headers=_headers(key), timeout=timeout_s, transport=transport
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -239,6 +242,10 @@ def _method(task: str) -> Callable[..., Any]:
 
 for _task in TASKS:
     setattr(_Doors, _task, _method(_task))
+
+
+def _address(url: str) -> str:
+    return url or os.environ.get("PIXWISE_URL", "") or "http://127.0.0.1:8000"
 
 
 def _headers(key: str) -> dict[str, str]:

@@ -30,7 +30,7 @@ OnError = Literal["raise", "return"]
 class Client:
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = "",
         *,
         key: str = "",
         timeout_s: float = 120.0,
@@ -303,7 +303,7 @@ class Client:
 class AsyncClient:
     def __init__(
         self,
-        url: str = "http://127.0.0.1:8000",
+        url: str = "",
         *,
         key: str = "",
         timeout_s: float = 120.0,
