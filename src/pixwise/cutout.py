@@ -28,6 +28,7 @@ Box = tuple[float, float, float, float]
 
 _SMOOTH, _EDGE = 1e-5, 1.0  # ε_r and ω of Germer et al. (2020), their section III
 _WHOLE = 2**16  # pixels: smaller levels are solved everywhere, larger ones where alpha is mixed
+_PIECE = 2**15  # pixels that are solved at once: what they need stays in the cache
 _CLEAR, _SOLID = 4, 250  # of 255: below nothing is seen of the subject, above nothing of the background
 _BLUR, _SHADOW, _DROP = 0.03, 0.015, 0.012  # of the longer side: deviations of the blurs, and how far a shadow falls
 _COARSE_SIDE = 640  # what is blurred is computed at this size
@@ -94,80 +95,107 @@ def foreground(pixels: Pixels, alpha: Pixels) -> Pixels:
         (H, W, 3) uint8, F; I itself where nothing is mixed.
     """
     check_shape("alpha", alpha, pixels.shape[:2])
-    if not ((alpha >= _CLEAR) & (alpha < _SOLID)).any():
+    mixed = np.flatnonzero(_mixed(alpha))
+    if not len(mixed):
         return pixels
-    sizes, size = [alpha.shape], alpha.shape
-    while max(size) > 1:
-        size = (-(-size[0] // 2), -(-size[1] // 2))
-        sizes.append(size)
-    fore = back = np.zeros((1, 1, 3), np.uint8)
-    for size in reversed(sizes):
+    layers = np.zeros((1, 1, 2, 4), np.uint8)
+    for size, needed in reversed(_levels(alpha)):
         seen, opacity = _nearest(pixels, size), _nearest(alpha, size)
-        fore, back = _nearest(fore, size).copy(), _nearest(back, size).copy()
-        if size[0] * size[1] > _WHOLE:
-            solid, clear = opacity >= _SOLID, opacity < _CLEAR
-            fore[solid], back[clear] = seen[solid], seen[clear]
-            where = np.flatnonzero(~(solid | clear))
-        else:
-            where = np.arange(opacity.size)
-        _relax_into(fore, back, seen, opacity, where, rounds=10 if max(size) <= 32 else 3)
-    fore[alpha >= _SOLID] = pixels[alpha >= _SOLID]
+        layers = _begun(layers, seen, opacity, needed)
+        where = needed if len(needed) == opacity.size else needed[_mixed(opacity).reshape(-1)[needed]]
+        for _ in range(10 if max(size) <= 32 else 2):
+            _relax_into(layers, seen, opacity, where)
+    fore = pixels.copy()
+    fore.reshape(-1, 3)[mixed] = layers.reshape(-1, 2, 4)[mixed, 0, :3]
     return fore
 
 
+def _mixed(alpha: Pixels) -> npt.NDArray[np.bool_]:
+    return (alpha >= _CLEAR) & (alpha < _SOLID)
+
+
+def _levels(alpha: Pixels) -> list[tuple[tuple[int, int], Ints]]:
+    """Sizes from the full one down to one pixel, each with the flat indices of the pixels that must be known there:
+    what is mixed, its neighbours, and what a larger level begins with; all of a small level."""
+    import cv2
+
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    size, levels = alpha.shape, []
+    needed = np.flatnonzero(cv2.dilate(_mixed(alpha).view(np.uint8), cross))
+    while True:
+        levels.append((size, needed))
+        if max(size) == 1:
+            return levels
+        smaller = (-(-size[0] // 2), -(-size[1] // 2))
+        known = cv2.dilate(_mixed(_nearest(alpha, smaller)).view(np.uint8), cross)
+        known.reshape(-1)[_source(needed, size, smaller)] = 1
+        size, needed = smaller, np.flatnonzero(known | (smaller[0] * smaller[1] <= _WHOLE))
+
+
+def _begun(coarse: Pixels, seen: Pixels, alpha: Pixels, needed: Ints) -> Pixels:
+    """A level with the answer of the one below; surely foreground is F, surely background is B."""
+    layers = np.zeros((*alpha.shape, 2, 4), np.uint8)  # pages that nobody needs are never touched
+    flat, opacity, colours = layers.reshape(-1, 2, 4), alpha.reshape(-1)[needed], seen.reshape(-1, 3)
+    flat[needed] = coarse.reshape(-1, 2, 4)[_source(needed, alpha.shape, coarse.shape[:2])]
+    for layer, sure in ((0, needed[opacity >= _SOLID]), (1, needed[opacity < _CLEAR])):
+        flat[sure, layer, :3] = colours[sure]
+    return layers
+
+
+def _source(where: Ints, size_hw: tuple[int, int], coarse_hw: tuple[int, int]) -> Ints:
+    """Flat indices of the nearest pixels of a smaller level."""
+    row, column = where // size_hw[1], where % size_hw[1]
+    return row * coarse_hw[0] // size_hw[0] * coarse_hw[1] + column * coarse_hw[1] // size_hw[1]
+
+
 def _nearest(plane: npt.NDArray, size_hw: tuple[int, int]) -> npt.NDArray:
-    """(H, W, …) at another size, without mixing: a mixed pixel would have no α of its own."""
+    """(H, W, …) smaller, without mixing: a mean of pixels would have no α of its own."""
     if plane.shape[:2] == tuple(size_hw):
         return plane
     rows, columns = ((np.arange(want) * have) // want for have, want in zip(plane.shape, size_hw, strict=False))
     return plane[rows][:, columns]
 
 
-def _relax_into(fore: Pixels, back: Pixels, seen: Pixels, alpha: Pixels, where: Ints, rounds: int) -> None:
-    """Jacobi steps on some pixels of F and B, which are changed in place.
+def _relax_into(layers: Pixels, seen: Pixels, alpha: Pixels, where: Ints) -> None:
+    """One step on some pixels of F and B, a piece after the other: a piece sees what became of those before it.
 
     Args:
-        fore, back, seen: (h, w, 3) F, B and I.
+        layers: (h, w, 2, 4) F and B, changed in place; a fourth byte, of nothing, lets both be read as one number.
+        seen: (h, w, 3) I.
         alpha: (h, w).
         where: (N,) flat indices.
-        rounds: how many steps.
     """
-    height, width = alpha.shape
-    fore, back, opacity = fore.reshape(-1, 3), back.reshape(-1, 3), alpha.reshape(-1)
-    around = _neighbours(where, height, width)  # (4, N)
-    share = opacity[where] / np.float32(255)  # (N,) α
-    weights = _SMOOTH + _EDGE * np.abs(opacity[around].astype(np.float32) / 255 - share)  # (4, N)
-    total = weights.sum(axis=0)
+    flat, both = layers.reshape(-1, 2, 4), layers.reshape(-1, 8).view(np.uint64)[:, 0]
+    opacity, colours = alpha.reshape(-1), seen.reshape(-1, 3)
+    for start in range(0, len(where), _PIECE):
+        piece = where[start : start + _PIECE]
+        around = _neighbours(piece, *alpha.shape)  # (4, N)
+        share = opacity[piece] / np.float32(255)  # (N,) α
+        weights = _SMOOTH + _EDGE * np.abs(opacity[around] / np.float32(255) - share)  # (4, N)
+        right = np.zeros((len(piece), 2, 4), np.float32)  # b of the two equations
+        for index, weight in zip(around, weights, strict=True):
+            right += both[index].view(np.uint8).reshape(-1, 2, 4) * weight[:, None, None]
+        right[:, 0, :3] += share[:, None] * colours[piece]
+        right[:, 1, :3] += (1 - share)[:, None] * colours[piece]
+        flat[piece] = _solved(share, weights.sum(axis=0), right)
+
+
+def _solved(share: Floats, total: Floats, right: Floats) -> Pixels:
+    """F and B of pixels whose neighbours stand still: two equations each, (N, 2, 4)."""
     a00, a01, a11 = share**2 + total, share * (1 - share), (1 - share) ** 2 + total
-    scale = (1 / (a00 * a11 - a01**2))[:, None]
-    colour = seen.reshape(-1, 3)[where].astype(np.float32)
-    given_fore, given_back = share[:, None] * colour, (1 - share)[:, None] * colour
-    for _ in range(rounds):
-        b0 = given_fore + _weighted(fore, around, weights)
-        b1 = given_back + _weighted(back, around, weights)
-        fore[where] = _bytes((a11[:, None] * b0 - a01[:, None] * b1) * scale)
-        back[where] = _bytes((a00[:, None] * b1 - a01[:, None] * b0) * scale)
+    inverse = np.stack([a11, a01, a00]) / (a00 * a11 - a01**2)  # (3, N)
+    of_fore, cross, of_back = inverse[:, :, None]
+    out = np.empty_like(right)
+    out[:, 0] = of_fore * right[:, 0] - cross * right[:, 1]
+    out[:, 1] = of_back * right[:, 1] - cross * right[:, 0]
+    return _bytes(out)
 
 
 def _neighbours(where: Ints, height: int, width: int) -> Ints:
     """(4, N) above, below, left and right; a pixel is its own neighbour where the picture ends."""
     row, column = where // width, where % width
-    return np.stack(
-        [
-            where - width * (row > 0),
-            where + width * (row < height - 1),
-            where - (column > 0),
-            where + (column < width - 1),
-        ]
-    )
-
-
-def _weighted(plane: Pixels, around: Ints, weights: Floats) -> Floats:
-    """(N, 3) sum of the neighbours' colours, each by its weight."""
-    out = plane[around[0]] * weights[0][:, None]
-    for index, weight in zip(around[1:], weights[1:], strict=True):
-        out += plane[index] * weight[:, None]
-    return out
+    sides = -width * (row > 0), width * (row < height - 1), -1 * (column > 0), 1 * (column < width - 1)
+    return where + np.stack(sides)
 
 
 def _bytes(values: Floats) -> Pixels:
