@@ -80,7 +80,7 @@ def test_a_cut_out_is_of_the_pictures_size_and_black_where_nothing_is():
 
 def test_a_part_is_cut_out():
     alpha = soft_disc()
-    whole, part = (cut(Picture.open(mixed(alpha)), Alpha.read(alpha), box) for box in (None, (20.5, 10, 90, 80.2)))
+    whole, part = (cut(Picture.open(mixed(alpha)), Alpha.read(alpha), box) for box in (None, (20, 10, 90, 81)))
     assert part.size == (70, 71)
     assert (np.asarray(part)[..., 3] == np.asarray(whole)[10:81, 20:90, 3]).all()
 

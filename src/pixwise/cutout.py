@@ -24,7 +24,7 @@ __all__ = ["colour_from", "cut", "foreground", "over"]
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
-Box = tuple[float, float, float, float]
+Box = tuple[int, int, int, int]
 
 _SMOOTH, _EDGE = 1e-5, 1.0  # ε_r and ω of Germer et al. (2020), their section III
 _WHOLE = 2**16  # pixels: smaller levels are solved everywhere, larger ones where alpha is mixed
@@ -40,14 +40,14 @@ def cut(picture: Picture, alpha: Alpha, box: Box | None = None, *, clean: bool =
     Args:
         picture: of the size of the alpha.
         alpha: its matte.
-        box: xyxy, pixels: only this part, rounded outwards; None for all of it.
+        box: xyxy, pixels: only this part; None for all of it.
         clean: take the background out of mixed colours.
 
     Returns:
         Pillow RGBA image; black where alpha is 0, so that nothing of the background is passed on unseen.
     """
-    y, x = _slices(box, picture.size_hw)
-    pixels, opacity = picture.pixels()[y, x], _opacity(picture, alpha)[y, x]
+    x1, y1, x2, y2 = box or (0, 0, picture.width, picture.height)
+    pixels, opacity = picture.pixels()[y1:y2, x1:x2], _opacity(picture, alpha)[y1:y2, x1:x2]
     colours = foreground(pixels, opacity) if clean else pixels
     visible = Image.fromarray(opacity)
     out = Image.new("RGB", visible.size)
@@ -200,12 +200,6 @@ def _neighbours(where: Ints, height: int, width: int) -> Ints:
 
 def _bytes(values: Floats) -> Pixels:
     return np.rint(np.clip(values, 0, 255)).astype(np.uint8)
-
-
-def _slices(box: Box | None, size_hw: tuple[int, int]) -> tuple[slice, slice]:
-    """Rows and columns of a box, rounded outwards."""
-    x1, y1, x2, y2 = box or (0, 0, size_hw[1], size_hw[0])
-    return slice(int(y1), int(np.ceil(y2))), slice(int(x1), int(np.ceil(x2)))
 
 
 def _opacity(picture: Picture, alpha: Alpha) -> Pixels:

@@ -9,6 +9,7 @@ The pixel work is in `cutout.py`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -86,7 +87,7 @@ class Matte(Result):
 
         picture = Picture.open(picture)
         self.check_picture(picture.size_hw)
-        return cut(picture, self.alpha, self._part(margin) if crop else None, clean=clean)
+        return cut(picture, self.alpha, self.part(margin) if crop else None, clean=clean)
 
     def over(self, picture: Picture | Any, ground: Any, *, shadow: float = 0.0, clean: bool = True) -> Image.Image:
         """The subject before another background.
@@ -124,11 +125,16 @@ class Matte(Result):
                 "give the picture that was asked about"
             )
 
-    def _part(self, margin: float) -> tuple[float, float, float, float]:
-        """The subject's box with a margin; all of the picture where there is no subject."""
+    def part(self, margin: float = 0.05) -> tuple[int, int, int, int]:
+        """xyxy of the subject with a margin, whole pixels inside the picture; all of it where there is no subject.
+
+        Args:
+            margin: as a share of the longer side of the subject's box.
+        """
         x1, y1, x2, y2 = map(float, self.box)
         height, width = self.alpha.size_hw
         if x1 == x2:
             return 0, 0, width, height
         wide = margin * max(x2 - x1, y2 - y1)
-        return max(0, x1 - wide), max(0, y1 - wide), min(width, x2 + wide), min(height, y2 + wide)
+        low = int(max(0, x1 - wide)), int(max(0, y1 - wide))
+        return *low, math.ceil(min(width, x2 + wide)), math.ceil(min(height, y2 + wide))

@@ -3,6 +3,7 @@
 -o results.json       data of all inputs (also .jsonl, .csv, .txt for the table)
 -o drawn.png          the drawn picture of the one input (also .jpg, .webp …)
 -o folder/            a drawn picture per input; with --json a document per input
+-o folder/            of verbs that make pictures: one per input, of its name
 --draw                drawn pictures beside the data file, in the folder, or in the current directory
 """
 
@@ -21,7 +22,7 @@ from pixwise.cli.endings import FULL
 from pixwise.cli.inputs import DRAWN, Input
 from pixwise.errors import OutputError
 
-__all__ = ["DATA_FORMATS", "PICTURE_FORMATS", "Plan", "StandardOutput", "WholeFile", "plan_output"]
+__all__ = ["DATA_FORMATS", "PICTURE_FORMATS", "Plan", "StandardOutput", "WholeFile", "plan_output", "plan_pictures"]
 
 DATA_FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "table"}
 PICTURE_FORMATS = {
@@ -84,6 +85,34 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
     for folder in {target.parent for target in made.drawn}:
         _check_writable(folder, ", or --no-draw")
     return made
+
+
+def plan_pictures(inputs: Sequence[Input], out: str, suffix: str) -> Plan:
+    """Decide where the pictures go that a verb makes of pictures, one per input; its table goes to standard output.
+
+    Args:
+        inputs: all of them.
+        out: what `-o` said: a file for one input, a folder, or empty for the current one.
+        suffix: of the files in a folder: `.png`.
+
+    Raises:
+        click.UsageError: `-o` is no picture and no folder, or an input would be overwritten.
+        OutputError: a folder cannot be written to.
+    """
+    ending, is_folder = PurePath(out).suffix.lower(), out.endswith(os.sep) or os.path.isdir(out)
+    if ending in PICTURE_FORMATS and not is_folder:
+        if len(inputs) != 1:
+            raise click.UsageError(f"-o must be a folder for {len(inputs)} pictures, got {out!r}; take the suffix away")
+        targets: tuple[Path, ...] = (Path(out),)
+    elif out == "-" or (ending and not is_folder):
+        known = " ".join(PICTURE_FORMATS)
+        raise click.UsageError(f"-o must end in one of {known} or be a folder, got {out!r}; a new folder ends in /")
+    else:
+        targets = _names(inputs, Path(out), suffix if out else DRAWN + suffix)
+    _check_no_input(targets, inputs)
+    for folder in {target.parent for target in targets}:
+        _check_writable(folder)
+    return Plan("table", drawn=targets)
 
 
 def _plan(inputs: Sequence[Input], out: str, format: str, draw: bool | None) -> Plan:
