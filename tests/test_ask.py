@@ -76,7 +76,7 @@ def test_more_values_than_places_are_told(photo):
 
 
 def test_a_value_given_twice_is_told(photo):
-    with pytest.raises(OptionError, match="model of quality must be given once, got it by place and by name"):
+    with pytest.raises(OptionError, match="model of quality must be given once, got it twice"):
         px.quality(photo, "measures", model="measures")
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixwise.errors import OptionError, ShapeError
+from pixwise.masks import Mask
 from pixwise.results import (
     RESULTS,
     Caption,
@@ -47,6 +48,9 @@ def made_up(cls, seed, count):
     random = np.random.default_rng(seed)
     made = {}
     for spec in columns(cls):
+        if spec.metadata["dtype"] is Mask:
+            made[spec.name] = [Mask.from_array(random.random((480, 640)) > 0.9) for _ in range(count)]
+            continue
         kind, shape = spec.metadata["dtype"], (count, *(9 if n == "D" else n for n in spec.metadata["shape"]))
         numbers = random.integers(0, 9000, shape) if kind is np.int64 else random.uniform(-50, 20_000, shape)
         made[spec.name] = [f"t{seed}é{i}" for i in range(count)] if kind is str else numbers.astype(kind)
@@ -125,7 +129,7 @@ def test_empty_has_no_rows_and_the_right_shapes(cls):
     assert list(nothing) == []
     assert nothing.image == IMAGE
     for spec in columns(cls):
-        if spec.metadata["dtype"] is not str:
+        if spec.metadata["dtype"] not in (str, Mask):
             assert getattr(nothing, spec.name).shape == (0, *(0 if n == "D" else n for n in spec.metadata["shape"]))
 
 

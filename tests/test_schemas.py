@@ -11,6 +11,7 @@ import pytest
 from pixwise.analysis import Analysis, Outcome
 from pixwise.cli.sinks import LinesSink
 from pixwise.errors import PictureError
+from pixwise.masks import Mask
 from pixwise.results import RESULTS, Detections, Embedding, Faces, ImageInfo, ModelInfo, Quality, Result, column
 from pixwise.schemas import analysis_schema, error_schema, result_schema, schemas, write_schemas
 
@@ -27,9 +28,10 @@ def filled(cls, count=2):
     """An answer with made-up rows of the declared types."""
     from pixwise.results import columns, values
 
+    given = {str: "word", Mask: Mask.from_array(np.eye(480, 640))}
     made = {
-        spec.name: ["word"] * count
-        if spec.metadata["dtype"] is str
+        spec.name: [given[spec.metadata["dtype"]]] * count
+        if spec.metadata["dtype"] in given
         else np.ones((count, *(1 if n == "D" else n for n in spec.metadata["shape"])), spec.metadata["dtype"])
         for spec in columns(cls)
     }

@@ -73,10 +73,11 @@ def named(name: str, cls: type, args: tuple[Any, ...], options: dict[str, Any]) 
             f"{name} takes the picture, then {', '.join(places)}, got {1 + len(args)} values; name options"
         )
     given = dict(zip(places, args, strict=False))
-    twice = [place for place in given if place in options]
+    told = [cls.aliases.get(key, key) for key in options]
+    twice = [place for place in {*given, *told} if [*given, *told].count(place) > 1]
     if twice:
-        raise OptionError(f"{twice[0]} of {name} must be given once, got it by place and by name; leave one out")
-    return {**options, **given}
+        raise OptionError(f"{twice[0]} of {name} must be given once, got it twice; leave one out")
+    return {**dict(zip(told, options.values(), strict=True)), **given}
 
 
 def names_checked(function: Callable[..., Any]) -> Callable[..., Any]:

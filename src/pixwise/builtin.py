@@ -10,6 +10,7 @@ Engines:
     codes         QR and bar codes by OpenCV       engine_codes.py
     rapidocr      printed text by PP-OCR           engine_text.py
     salient-cut   what stands out from the border  engine_cutout.py
+    grabcut       what is pointed at, by colours   engine_grabcut.py
     pixels        the feeds as they are: for tasks that are arithmetic on pixels
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 from pixwise.engine import Engine
 from pixwise.engine_codes import CodeFinder
 from pixwise.engine_cutout import SalientCut
+from pixwise.engine_grabcut import GrabCutSession
 from pixwise.engine_people import HaarFaces, HogPeople
 from pixwise.engine_text import PrintedText
 from pixwise.errors import CardError, nearest
@@ -35,7 +37,7 @@ __all__ = ["ENGINES", "BuiltinSession", "load_builtin"]
 Arrays = Mapping[str, np.ndarray]
 
 
-def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession:
+def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession | GrabCutSession:
     """A session for a card whose `runtime` is `builtin`; `options.engine` names what runs it.
 
     Args:
@@ -50,7 +52,7 @@ def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession:
     if name not in ENGINES:
         raise CardError(f"card {card.id!r}: options.engine must be known, got {name!r}; {nearest(str(name), ENGINES)}")
     made = ENGINES[name](threads)
-    return made if isinstance(made, PixelSession) else BuiltinSession(made)
+    return made if isinstance(made, PixelSession | GrabCutSession) else BuiltinSession(made)
 
 
 class BuiltinSession:
@@ -112,5 +114,6 @@ ENGINES: dict[str, Callable[[int], Any]] = {
     "codes": CodeFinder,
     "rapidocr": PrintedText,
     "salient-cut": SalientCut,
+    "grabcut": GrabCutSession,
     "pixels": lambda threads: PixelSession(),
 }

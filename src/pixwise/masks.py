@@ -133,7 +133,7 @@ def counts_from_text(text: str | bytes) -> Ints:
     return counts
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mask:
     """Some pixels of a picture.
 
@@ -152,6 +152,9 @@ class Mask:
         stored = _checked_counts(self.counts, (y2 - y1, x2 - x1)).astype(np.int32)
         stored.setflags(write=False)
         object.__setattr__(self, "counts", stored)
+
+    def __repr__(self) -> str:
+        return f"<Mask {self.area} px of {self.size_hw[1]} x {self.size_hw[0]}>"
 
     @classmethod
     def from_array(cls, mask: npt.ArrayLike) -> Mask:

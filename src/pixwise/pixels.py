@@ -235,7 +235,8 @@ def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
     elif recipe.resize == "longest":
         ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
         ratio = ratio if recipe.enlarge else min(ratio, 1.0)
-        size = (int(height * ratio), int(width * ratio))
+        half = 0.5 if recipe.rounding == "nearest" else 0.0
+        size = (int(height * ratio + half), int(width * ratio + half))
     elif recipe.resize == "closest":
         ratios = (recipe.size_hw[0] / height, recipe.size_hw[1] / width)
         ratio = min(ratios, key=lambda each: abs(1 - each))

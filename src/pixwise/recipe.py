@@ -13,8 +13,9 @@ __all__ = ["Recipe", "Resample", "Resize"]
 Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear"]
 Resize = Literal["none", "stretch", "shortest", "longest", "closest", "square"]
 _CHOICES = {
-    "resize": get_args(Resize), "resample": get_args(Resample), "channels": ("RGB", "BGR"),
-    "pad": ("none", "corner", "centre"), "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
+    "resize": get_args(Resize), "rounding": ("down", "nearest"), "resample": get_args(Resample),
+    "channels": ("RGB", "BGR"), "pad": ("none", "corner", "centre"),
+    "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
 }  # fmt: skip
 
 
@@ -28,6 +29,7 @@ class Recipe:
             height or the width of `size_hw`, whichever changes the picture less. `square`: black below or at the right
             makes a square of it, which is smoothed and stretched to this (OWLv2); no `resample` is asked.
         resize: kind of resize, see `size_hw`.
+        rounding: for `longest`: how real numbers become sides.
         enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
         max_side: for `shortest`: the longer side is never above this; 0 is no limit.
         multiple_of: resized sides are rounded to a multiple of this.
@@ -45,6 +47,7 @@ class Recipe:
 
     size_hw: tuple[int, int] = (0, 0)
     resize: Resize = "stretch"
+    rounding: Literal["down", "nearest"] = "down"
     enlarge: bool = True
     max_side: int = 0
     multiple_of: int = 1

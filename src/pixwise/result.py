@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from pixwise.cells import brief, checked_column, checked_value, row_cell, same, taken, told, zero
 from pixwise.errors import OptionError, ShapeError, check_shape
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def column(json: str, dtype: type, *shape: int | str, doc: str, missing: bool = 
 
     Args:
         json: its name in JSON and in row tuples.
-        dtype: `str`, or a numpy type.
+        dtype: `str`, `Mask`, or a numpy type.
         shape: of one row's value; none for a scalar. A letter stands for any length, of a vector that is computed with:
             it is told in full precision, other numbers at 4 decimals.
         doc: meaning and unit; goes into the JSON schema.
@@ -117,10 +118,10 @@ class Result:
 
     def __post_init__(self) -> None:
         for spec in columns(type(self)):
-            stored = _checked(f"{type(self).__name__}.{spec.name}", spec, getattr(self, spec.name))
+            stored = checked_column(f"{type(self).__name__}.{spec.name}", spec, getattr(self, spec.name))
             object.__setattr__(self, spec.name, stored)
         for spec in values(type(self)):
-            stored = _checked_value(f"{type(self).__name__}.{spec.name}", spec, getattr(self, spec.name))
+            stored = checked_value(f"{type(self).__name__}.{spec.name}", spec, getattr(self, spec.name))
             object.__setattr__(self, spec.name, stored)
         lengths = {spec.name: len(getattr(self, spec.name)) for spec in columns(type(self))}
         if len(set(lengths.values())) > 1:
@@ -130,8 +131,8 @@ class Result:
     @classmethod
     def empty(cls, **given: Any) -> Self:
         """The answer "nothing": no rows; values that are not given are 0 or empty."""
-        zero = {spec.name: _zero(spec) for spec in values(cls)}
-        return cls(**{**{spec.name: () for spec in columns(cls)}, **zero, **given})
+        nothing = {spec.name: () for spec in columns(cls)} | {spec.name: zero(spec) for spec in values(cls)}
+        return cls(**{**nothing, **given})
 
     def __len__(self) -> int:
         first = columns(type(self))
@@ -151,7 +152,7 @@ class Result:
             return self.select(index)
         if not columns(type(self)):
             raise IndexError(f"{type(self).__name__} has no rows, only {', '.join(s.name for s in values(type(self)))}")
-        return _row_type(type(self))(*(_cell(getattr(self, spec.name)[index]) for spec in columns(type(self))))
+        return _row_type(type(self))(*(row_cell(getattr(self, spec.name)[index]) for spec in columns(type(self))))
 
     def __iter__(self) -> Iterator[Any]:
         return (self[index] for index in range(len(self)))
@@ -160,7 +161,7 @@ class Result:
         if type(other) is not type(self):
             return NotImplemented
         names = ["image", "model", *(spec.name for spec in (*columns(type(self)), *values(type(self))))]
-        return all(_same(getattr(self, name), getattr(other, name)) for name in names)
+        return all(same(getattr(self, name), getattr(other, name)) for name in names)
 
     __hash__ = None  # type: ignore[assignment]  # like the arrays it is made of
 
@@ -188,7 +189,7 @@ class Result:
         indices = indices.astype(np.int64).reshape(-1)
         if len(indices) and not -len(self) <= indices.min() <= indices.max() < len(self):
             raise ShapeError(f"indices of select must be below {len(self)}, got {indices.tolist()}; ask len() first")
-        return replace(self, **{spec.name: _taken(getattr(self, spec.name), indices) for spec in columns(type(self))})
+        return replace(self, **{spec.name: taken(getattr(self, spec.name), indices) for spec in columns(type(self))})
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON has it: plain numbers (4 decimals), strings, lists; NaN is null."""
@@ -200,10 +201,10 @@ class Result:
             "timings_ms": {step: round(float(ms), 2) for step, ms in self.timings_ms.items()},
         }
         if self.values_key:
-            out[self.values_key] = {spec.name: _told(spec, getattr(self, spec.name)) for spec in values(type(self))}
+            out[self.values_key] = {spec.name: told(spec, getattr(self, spec.name)) for spec in values(type(self))}
         if not specs:
             return out
-        lists = [_told(spec, getattr(self, spec.name)) for spec in specs]
+        lists = [told(spec, getattr(self, spec.name)) for spec in specs]
         out[self.rows_key] = [
             dict(zip([spec.metadata["json"] for spec in specs], row, strict=True)) for row in zip(*lists, strict=True)
         ]
@@ -272,9 +273,9 @@ class Result:
         head = "".join(f"<th>{html.escape(spec.metadata['json'])}</th>" for spec in columns(type(self)))
         shown = [self[index] for index in range(min(len(self), _NOTEBOOK_ROWS))]
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_brief(cell))}</td>" for cell in row) + "</tr>" for row in shown
+            "<tr>" + "".join(f"<td>{html.escape(brief(cell))}</td>" for cell in row) + "</tr>" for row in shown
         )
-        facts = [f"{spec.name}: {_brief(getattr(self, spec.name))}" for spec in values(type(self))]
+        facts = [f"{spec.name}: {brief(getattr(self, spec.name))}" for spec in values(type(self))]
         facts += [f"… and {len(self) - _NOTEBOOK_ROWS} more"] if len(self) > _NOTEBOOK_ROWS else []
         lines = "".join(f"<div>{html.escape(line)}</div>" for line in (repr(self), *facts))
         if not head:
@@ -290,108 +291,3 @@ def singular(rows_key: str) -> str:
 @cache
 def _row_type(cls: type[Result]) -> type:
     return namedtuple(f"{cls.__name__}Row", [spec.metadata["json"] for spec in columns(cls)])
-
-
-def _cell(thing: Any) -> Any:
-    """A row's value: numpy's scalars become Python's. A float32 as its shortest decimal: 0.92."""
-    if isinstance(thing, np.floating):
-        return float(str(thing))
-    return thing.item() if isinstance(thing, np.generic) else thing
-
-
-def _checked(name: str, spec: Field, given: Any) -> Any:
-    """A column as it is kept: a tuple of strings, or a read-only array of its own."""
-    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
-    if dtype is str:
-        if isinstance(given, str):
-            raise ShapeError(f"{name} must be a list of strings, got the string {given!r}; put it into a list")
-        return tuple(map(str, given))
-    try:
-        stored = np.array(given, np.float64 if _holds_none(given) else None)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(
-            f"{name} must be numbers of shape {('N', *shape)}, got {type(given).__name__}: {error}"
-        ) from error
-    if stored.shape == (0,):
-        stored = stored.reshape(0, *_lengths(shape))  # () and [] are no rows of any shape
-    check_shape(name, stored, ("N", *shape))
-    kinds = "iub" if issubclass(dtype, np.integer) else "iubf"
-    if stored.size and stored.dtype.kind not in kinds:
-        raise ShapeError(f"{name} must be {np.dtype(dtype)}, got {stored.dtype}; convert it before")
-    if not (spec.metadata["missing"] or stored.dtype.kind in "iub" or np.isfinite(stored).all()):
-        raise ShapeError(f"{name} must be finite, got NaN or infinity; drop those rows before")
-    stored = stored.astype(dtype, copy=False)
-    stored.setflags(write=False)
-    return stored
-
-
-def _holds_none(given: Any) -> bool:
-    """JSON's null stands for NaN, at any depth of the lists."""
-    if isinstance(given, list | tuple):
-        return any(map(_holds_none, given))
-    return given is None
-
-
-def _zero(spec: Field) -> Any:
-    """0, the empty text, or an array without elements."""
-    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
-    return np.zeros(_lengths(shape), dtype) if shape else dtype()
-
-
-def _lengths(shape: tuple[int | str, ...]) -> list[int]:
-    """The shape of what is empty: 0 for any length."""
-    return [0 if isinstance(length, str) else length for length in shape]
-
-
-def _checked_value(name: str, spec: Field, given: Any) -> Any:
-    dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
-    try:
-        stored = np.array(given, dtype) if shape else getattr(dtype, "read", dtype)(given)
-    except ShapeError:
-        raise
-    except (TypeError, ValueError) as error:
-        actual = type(given).__name__ if shape else repr(given)
-        raise ShapeError(f"{name} must be {dtype.__name__}, got {actual}; convert it before") from error
-    if shape:
-        check_shape(name, stored, shape, finite=True)
-        stored.setflags(write=False)
-    elif dtype is float and not np.isfinite(stored):
-        raise ShapeError(f"{name} must be finite, got {stored}; say 0 where nothing can be measured")
-    return stored
-
-
-def _taken(stored: Any, indices: npt.NDArray[np.int64]) -> Any:
-    return tuple(stored[i] for i in indices) if isinstance(stored, tuple) else stored[indices]
-
-
-def _same(a: Any, b: Any) -> bool:
-    if isinstance(a, np.ndarray):
-        return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-    return a == b
-
-
-def _plain(thing: Any) -> Any:
-    """Numbers as JSON has them: floats at 4 decimals, NaN as null."""
-    if isinstance(thing, np.ndarray | list | tuple):
-        return [_plain(item) for item in (thing.tolist() if isinstance(thing, np.ndarray) else thing)]
-    if isinstance(thing, float):
-        return round(thing, 4) if np.isfinite(thing) else None
-    return thing
-
-
-def _told(spec: Field, stored: Any) -> Any:
-    """A field as JSON has it; arrays that are computed with have just as many digits as bring back the same number."""
-    shape = spec.metadata["shape"]
-    if hasattr(stored, "told"):
-        return stored.told()
-    if not shape or ("json" in spec.metadata and not any(isinstance(length, str) for length in shape)):
-        return _plain(stored)
-    return np.array([float(str(number)) for number in stored.reshape(-1)]).reshape(stored.shape).tolist()
-
-
-def _brief(thing: Any) -> str:
-    if isinstance(thing, np.ndarray) and thing.size > 32:
-        return f"{' x '.join(map(str, thing.shape))} numbers"
-    if isinstance(thing, np.ndarray):
-        return " ".join(_brief(item) for item in thing.reshape(-1).tolist())
-    return f"{thing:.2f}" if isinstance(thing, float | np.floating) else str(thing)

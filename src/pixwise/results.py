@@ -5,6 +5,7 @@
     Identities   whose faces    Faces, with names, similarities, thresholds, vectors
     Verification two faces      same, similarity, threshold
     TextLines    printed text   texts, scores, quads, boxes      .text
+    Masks        objects        which pixels: masks, areas, boxes, scores
     Codes        QR, bar codes  kinds, texts, quads, boxes
     Classes      labels         labels, scores
     LabelScores  own labels     labels, scores, cosines            .label()
@@ -36,6 +37,7 @@ import numpy.typing as npt
 
 from pixwise.boxes import area
 from pixwise.errors import OptionError, ShapeError, nearest
+from pixwise.masks import Mask
 from pixwise.matte import Matte
 from pixwise.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.text import short_line
@@ -45,8 +47,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESULTS", "Caption", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
-    "LabelScores", "Matte", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines", "Verification",
-    "column", "columns", "result_from_dict", "schema_id", "value", "values",
+    "LabelScores", "Masks", "Matte", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines",
+    "Verification", "column", "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -173,6 +175,28 @@ class TextLines(Result):
     def text(self) -> str:
         """All of it, a line each."""
         return "\n".join(self.texts)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Masks(Result):
+    """Which pixels belong to what was pointed at: for each object its mask, or its candidates, the best first."""
+
+    rows_key: ClassVar[str] = "masks"
+
+    objects: Ints = column("object", np.int64, doc="which of the objects that were asked for, from 0")
+    scores: Floats = column("score", np.float32, doc="how good the model thinks the mask is (IoU), 0 to 1")
+    stabilities: Floats = column(
+        "stability", np.float32, doc="how little the area changes with the threshold of the mask, 0 to 1"
+    )
+    areas: Ints = column("area", np.int64, doc="number of pixels")
+    boxes: Floats = column("box", np.float32, 4, doc="xyxy around the mask, pixels")
+    masks: tuple[Mask, ...] = column("mask", Mask, doc="COCO's run lengths, of the size of the picture")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sizes = {mask.size_hw for mask in self.masks}
+        if len(sizes) > 1 or (self.image.width and sizes - {(self.image.height, self.image.width)}):
+            raise ShapeError(f"Masks.masks must be of the size of the picture, got {sorted(sizes)}; enlarge them first")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -328,6 +352,7 @@ RESULTS: tuple[type[Result], ...] = (
     Identities,
     Verification,
     TextLines,
+    Masks,
     Codes,
     Classes,
     LabelScores,

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from pixwise.masks import Mask
 from pixwise.result import ImageInfo, ModelInfo, Result, columns, schema_id, values
 from pixwise.results import RESULTS
 
@@ -28,6 +29,10 @@ _IMAGE = {
     "width": "upright, pixels",
     "height": "upright, pixels",
     "sha256": "of the file, 64 hex digits; empty for pixels from memory",
+}
+_RLE: Schema = {
+    "size": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2, "description": "[H, W]"},
+    "counts": {"type": "string", "description": "COCO's compressed run lengths, down the columns"},
 }
 _MODEL = {
     "id": "name of the model's card",
@@ -148,8 +153,10 @@ def _value(spec: Field) -> Schema:
 
 
 def _column(spec: Field) -> Schema:
-    """One cell of a row: a scalar, or lists."""
+    """One cell of a row: a scalar, lists, or the run lengths of a mask."""
     dtype = spec.metadata["dtype"]
+    if dtype is Mask:
+        return {**_closed(_RLE), "description": spec.metadata["doc"]}
     kinds = ((str, "string"), (np.bool_, "boolean"), (np.integer, "integer"), (np.floating, "number"))
     kind = next(kind for parent, kind in kinds if issubclass(dtype, parent))
     cell: Schema = {"type": [kind, "null"] if spec.metadata["missing"] else kind}

@@ -54,6 +54,7 @@ class Task:
     card_options: ClassVar[Mapping[str, str]] = {}  # what a card may say in `options` → its form, see registry.py
     needs: ClassVar[tuple[str, ...]] = ()  # tasks whose answers `preprocess(picture, **answers)` takes, by their names
     part: ClassVar[str] = "model"  # which part of the model takes the pixels
+    aliases: ClassVar[Mapping[str, str]] = {}  # other names of options in one-line calls: px.segment(p, point=(3, 4))
     positional: ClassVar[str] = ""  # the option that follows the picture in a one-line call: px.zeroshot(p, labels)
 
     card: Card

@@ -43,6 +43,7 @@ TASKS: dict[str, TaskEntry] = {
     "identify": TaskEntry(
         "pixwise.tasks.identify", "Identifier", "Say whose faces these are, or give their vectors.", analysed=False
     ),
+    "segment": TaskEntry("pixwise.tasks.segment", "Segmenter", "Cut out what you point at: masks.", analysed=False),
     "classify": TaskEntry("pixwise.tasks.classify", "Classifier", "Say what the whole picture shows."),
     "ocr": TaskEntry("pixwise.tasks.ocr", "TextReader", "Read printed text."),
     "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),

@@ -27,6 +27,8 @@ def fake_session(card: Card, *, nothing: bool = False):
         return load_builtin(card, threads=1)
     if card.head in SPEAKING and card.task == "caption":
         return speaking_session(card)
+    if card.task == "segment":
+        return pointed_session(card, nothing)
     layout = (-1, 3, -1, -1) if card.recipe.layout == "CHW" else (-1, -1, -1, 3)
     inputs = [Tensor(card.input_name or "image", layout, card.recipe.dtype)]
     if card.head == "detr_softmax":  # as DETR's own export does
@@ -100,6 +102,37 @@ def speaking_session(card: Card) -> FakeSession:
     return FakeSession(
         {}, inputs, files={"tokenizer": tokenizer_file()}, parts={"encoder": encoder, "decoder": decoder}
     )
+
+
+POINTED = {  # heads of `pointed_session` → inputs of the decoder, outputs
+    "sam": (("image_embeddings", "input_points", "input_labels"), ("pred_masks", "iou_scores")),
+    "sam2": (("image_embeddings", "input_points", "input_labels", "input_boxes"), ("pred_masks", "iou_scores")),
+    "sam_tokens": (("image_embeddings", "point_coords", "point_labels", "mask_input"), ("masks", "iou_predictions")),
+    "sam2_tokens": (("image_embeddings", "point_coords", "point_labels", "mask_input"), ("masks", "iou_predictions")),
+}
+
+
+def pointed_session(card: Card, nothing: bool = False) -> FakeSession:
+    """Encoder and decoder: three blobs that depend on the row of pixels, and on the object's place in the prompts."""
+    taken, (masks, scores) = POINTED[card.head]
+    inputs = {
+        "encoder": (Tensor("pixel_values", (-1, 3, -1, -1), "float"),),
+        "decoder": tuple(Tensor(name, (), "float") for name in taken),
+    }
+
+    def encoder(feeds):
+        seen = [zlib.crc32(np.ascontiguousarray(row).tobytes()) % 2**20 for row in feeds["pixel_values"]]
+        return {"image_embeddings": np.float32(seen).reshape(-1, 1, 1, 1)}
+
+    def decoder(feeds):
+        count = max([1, *(feeds[name].shape[1] for name in taken if name in ("input_points", "input_boxes"))])
+        random = np.random.default_rng(zlib.crc32(feeds["image_embeddings"].tobytes()))
+        rough = random.normal(-3.0, 2, (count, 3, 8, 8)).astype(np.float32) - 100 * nothing
+        rough[:, :, 2:6, 2:6] += 6
+        low = rough.repeat(32, axis=2).repeat(32, axis=3)
+        return {masks: low[None], scores: random.uniform(0.5, 1, (1, count, 3)).astype(np.float32)}
+
+    return FakeSession({}, inputs, parts={"encoder": encoder, "decoder": decoder})
 
 
 def _random(pixels: np.ndarray) -> np.random.Generator:

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from fakes import HEADS, QUESTIONS, SPEAKING, fake_helpers, fake_session
+from fakes import HEADS, POINTED, QUESTIONS, SPEAKING, fake_helpers, fake_session
 
 from pixwise import registry
 from pixwise.picture import Picture
@@ -40,7 +40,7 @@ def test_every_task_has_a_card_and_every_card_a_task():
 
 
 def test_every_head_of_a_fetched_card_has_a_fake():
-    assert {card.head for card in CARDS if card.runtime == "onnx"} <= {*HEADS, *SPEAKING}
+    assert {card.head for card in CARDS if card.runtime == "onnx"} <= {*HEADS, *POINTED, *SPEAKING}
 
 
 @each_card

@@ -17,6 +17,7 @@ from pixwise.cli.options import (
     limit_options,
     model_options,
     output_options,
+    said_options,
     task_options,
 )
 from pixwise.cli.progress import Arrivals, waiting
@@ -44,7 +45,7 @@ def command_of(name: str) -> click.Command:
         more=lambda: {"INPUT": INPUT_ROWS, "Models": _models(name), "Exit code": CODE_ROWS},
         params=[
             click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
-            *task_options(cls, cls.option_names()),
+            *task_options(cls, said_options(cls)),
             *output_options(alt=hasattr(cls.result_type, "alt_text")),
             *model_options(needs=cls.needs),
             *task_options(cls, ("batch",), "Model and machine"),

@@ -16,7 +16,7 @@ from pixwise.errors import nearest
 
 __all__ = [
     "CODE_ROWS", "INPUT_ROWS", "OneOf", "Verb", "VerbGroup",
-    "limit_options", "model_options", "option", "output_options", "task_options", "with_lines",
+    "limit_options", "model_options", "option", "output_options", "said_options", "task_options", "with_lines",
 ]  # fmt: skip
 
 Rows = list[tuple[str, str]]
@@ -66,6 +66,25 @@ class Colour(click.ParamType):
         if not re.fullmatch("#[0-9a-fA-F]{6}", value):
             raise click.UsageError(f"{_flag(param)} must be a colour like '#000000', got {value!r}", ctx)
         return tuple(bytes.fromhex(value[1:]))
+
+
+class Numbers(click.ParamType):
+    """Some numbers with commas between, like `340,220`."""
+
+    name = "numbers"
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        try:
+            numbers = tuple(map(float, value.split(",") if isinstance(value, str) else value))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != self.count:
+            shown = "x,y" if self.count == 2 else "x1,y1,x2,y2"
+            raise click.UsageError(f"{_flag(param)} must be {shown} in pixels, got {value!r}", ctx)
+        return numbers
 
 
 class OneOf(click.ParamType):
@@ -233,6 +252,12 @@ def limit_options() -> list[click.Parameter]:
     ]
 
 
+def said_options(cls: type) -> list[str]:
+    """Names of a task's options that can be said on a command line."""
+    specs = {spec.name: spec for spec in fields(cls)}
+    return [name for name in cls.option_names() if specs[name].metadata.get("cli", True)]
+
+
 def task_options(cls: type, names: Iterable[str], section: str = "Answer") -> list[click.Parameter]:
     """An option per named field of a task's class: type and default from the field, help from the class's docstring."""
     told, hints = documented(cls), {name: plain_hint(hint) for name, hint in typing.get_type_hints(cls).items()}
@@ -265,7 +290,7 @@ def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str,
             spec.name,
             multiple=True,
             type=kind,
-            metavar=_metavar(one),
+            metavar=_shown(typing.get_args(hint)[0], one) if not isinstance(kind, Number) else _metavar(one),
             default=default,
             help=text,
             callback=_with_lines if kind is click.STRING else None,
@@ -319,12 +344,14 @@ def _type(hint: Any) -> click.ParamType:
     kinds = {int: Number(int), float: Number(float), str: click.STRING}
     if typing.get_origin(hint) is typing.Literal:
         return OneOf(typing.get_args(hint))
-    return kinds[hint]
+    return kinds[hint] if hint in kinds else Numbers(len(typing.get_args(hint)))
 
 
 def _shown(hint: Any, flag: str) -> str | None:
     if typing.get_origin(hint) is typing.Literal:
         return None
+    if typing.get_origin(hint) is tuple:
+        return "X,Y" if len(typing.get_args(hint)) == 2 else "X1,Y1,X2,Y2"
     return "N" if hint is int else "X" if hint is float else _metavar(flag)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pixwise.masks import Mask
 from pixwise.results import Quality, Result, columns, values
 
 __all__ = [
@@ -233,7 +234,9 @@ def _names(name: str, shape: tuple[int | str, ...]) -> Iterable[str]:
 
 
 def _flat(cell: Any) -> list[Any]:
-    """The numbers or the text of a cell; NaN is empty."""
+    """The numbers or the text of a cell; NaN is empty, a mask is the JSON of its run lengths."""
+    if isinstance(cell, Mask):
+        return [_json(cell.to_rle())]
     if isinstance(cell, str):
         return [cell]
     numbers = np.asarray(cell).reshape(-1).tolist()

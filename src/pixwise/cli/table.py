@@ -16,11 +16,11 @@ __all__ = ["INDENT", "answer_of", "clean", "heading", "line_of", "said_of"]
 
 INDENT = 10  # of what belongs to a task, in `analyze`
 _HIDDEN = frozenset(
-    {"label_id", "quad", "landmarks", "rgb", "vector"}
+    {"label_id", "quad", "landmarks", "mask", "rgb", "vector"}
 )  # said by another column, or only of use to programs
 _FEW = 4  # numbers of an array that are shown
 _WIDE = 48  # cells of a value; a longer one wraps, or pushes what it means aside in its own line only
-_RIGHT = frozenset({"score", "cosine", "similarity", "share", "threshold", "box"})
+_RIGHT = frozenset({"area", "score", "stability", "cosine", "similarity", "share", "threshold", "box"})
 
 
 def heading(image: ImageInfo) -> Text:

@@ -28,6 +28,7 @@ from pixwise.results import (
     Faces,
     Identities,
     LabelScores,
+    Masks,
     Matte,
     Membership,
     Moderation,
@@ -124,6 +125,17 @@ def _(result: TextLines, canvas: Canvas) -> None:
         canvas.polygon(row.quad, _INK, thin=True)
     for row in sorted(result, key=lambda row: -row.score):  # the surest chooses first
         canvas.caption(row.text, row.quad, _INK)
+
+
+@draw_into.register
+def _(result: Masks, canvas: Canvas) -> None:
+    rows = sorted(result, key=lambda row: -row.area)  # a small one lies on a large one
+    places = [PALETTE[5 * row.object % len(PALETTE)] for row in result]
+    colours = {id(row.mask): colour for row, colour in zip(result, places, strict=True)}
+    for row in rows:
+        canvas.mask(row.mask, colours[id(row.mask)])
+    for row in result:
+        canvas.label(f"{row.object + 1}: {row.score:.2f}", row.box, colours[id(row.mask)])
 
 
 @draw_into.register

@@ -18,6 +18,8 @@ from pixwise.draw.fonts import font_for, shortened, tell_missing
 from pixwise.draw.palette import BLACK, WHITE, Colour, on
 from pixwise.draw.placing import Box, Place, detail_of, place_label, place_legend
 from pixwise.draw.strip import below
+from pixwise.draw.wash import washed
+from pixwise.masks import Mask
 
 __all__ = ["Canvas", "LegendRow"]
 
@@ -157,6 +159,13 @@ class Canvas:
 
         self._shapes.append(_around(points_xy))
         self._paint(points_xy, self.line_px + self.halo_px + 1, paint)
+
+    def mask(self, mask: Mask, colour: Colour) -> None:
+        """Pixels washed with a colour, and their outline."""
+        if mask.area:
+            self._shapes.append(mask.box)
+            part = washed(np.array(self.image.crop(mask.box)), mask.crop(), colour, self.line_px, self.halo_px)
+            self.image.paste(Image.fromarray(part), mask.box[:2])
 
     def dot(self, point_xy: Sequence[float], colour: Colour, most_px: float = math.inf) -> None:
         """A filled circle, of a radius of at most `most_px`; NaN is no point."""

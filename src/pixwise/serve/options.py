@@ -39,6 +39,8 @@ def option_model(task: str) -> type[BaseModel]:
 def _field(hint: Any, spec: Any, told: str) -> tuple[Any, Any]:
     default = spec.default if spec.default is not MISSING else spec.default_factory()
     kind = str if spec.name in _NAMED else plain_hint(hint)
+    if Any in (hint, *typing.get_args(hint)):  # of several forms: the task says which, and checks them
+        return Any, Field(None, description=told)
     if typing.get_origin(kind) is tuple:
         one = typing.get_args(kind)[0]
         kind, default = Annotated[list[one], BeforeValidator(_listed)], list(default or ())

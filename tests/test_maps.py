@@ -1,0 +1,67 @@
+"""Maps enlarged and compared, against OpenCV; holes and islands."""
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pixwise.errors import ShapeError
+from pixwise.maps import enlarge, mask_above, stability, without_holes, without_islands
+
+SIDES = st.integers(1, 40)
+
+
+def random_map(height, width, seed=0):
+    return np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
+
+
+@given(SIDES, SIDES, SIDES, SIDES)
+def test_enlarging_is_bilinear_with_half_pixel_centres(height, width, tall, wide):
+    values = random_map(height, width)
+    wanted = cv2.resize(values, (wide, tall), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(enlarge(values, (tall, wide)), wanted, atol=1e-5)
+
+
+@given(SIDES, SIDES, st.integers(1, 150), st.integers(1, 150))
+def test_the_mask_is_where_the_enlarged_map_is_above(height, width, tall, wide):
+    values = random_map(height, width)
+    found, wanted = mask_above(values, (tall, wide), 0.3), enlarge(values, (tall, wide))
+    assert found.shape == (tall, wide)
+    assert (found == (wanted > 0.3))[np.abs(wanted - 0.3) > 1e-5].all()
+
+
+def test_what_is_just_as_high_is_not_above():
+    assert not mask_above(np.zeros((4, 4), np.float32), (8, 8)).any()
+
+
+def test_a_map_has_two_axes():
+    with pytest.raises(ShapeError, match=r"map must have shape \(h, w\), got \(1, 4, 4\)"):
+        mask_above(np.zeros((1, 4, 4), np.float32), (8, 8))
+
+
+def test_stability_is_the_share_that_a_higher_threshold_leaves():
+    assert stability(np.float32([[5, 0.5, -0.5, -5]])) == pytest.approx(1 / 3)
+    assert stability(np.full((2, 2), -9, np.float32)) == 0.0
+
+
+def ring():
+    mask = np.zeros((12, 12), bool)
+    mask[1:8, 1:8] = True
+    mask[3:5, 3:5] = False  # a hole of 4
+    mask[10, 10:] = True  # an island of 2
+    return mask
+
+
+def test_holes_up_to_a_size_are_filled():
+    assert without_holes(ring(), 3).sum() == ring().sum()
+    assert without_holes(ring(), 4).sum() == ring().sum() + 4
+
+
+def test_islands_up_to_a_size_are_dropped():
+    assert without_islands(ring(), 1).sum() == ring().sum()
+    assert without_islands(ring(), 2).sum() == ring().sum() - 2
+
+
+def test_0_leaves_all_holes_and_islands():
+    np.testing.assert_array_equal(without_holes(without_islands(ring(), 0), 0), ring())
