@@ -16,6 +16,7 @@ from pixwise.results import (
     Faces,
     Identities,
     LabelScores,
+    Masks,
     Matte,
     Moderation,
     Quality,
@@ -116,6 +117,46 @@ class Client:
         on_error: OnError = "raise",
         threshold: float | None = None,
     ) -> Identities: ...
+    @overload
+    def segment(
+        self,
+        source: Pictures,
+        points: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        labels: Sequence[int] | str = (),
+        box: Sequence[Sequence[float] | str] | str = (),
+        mask: Any = (),
+        apart: bool = False,
+        multimask: bool = False,
+        grid: int = 0,
+        min_score: float | None = None,
+        min_stability: float | None = None,
+        max_overlap: float = 0.7,
+        fill_holes: int = 0,
+        drop_islands: int = 0,
+    ) -> list[Masks]: ...
+    @overload
+    def segment(
+        self,
+        source: Any,
+        points: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        labels: Sequence[int] | str = (),
+        box: Sequence[Sequence[float] | str] | str = (),
+        mask: Any = (),
+        apart: bool = False,
+        multimask: bool = False,
+        grid: int = 0,
+        min_score: float | None = None,
+        min_stability: float | None = None,
+        max_overlap: float = 0.7,
+        fill_holes: int = 0,
+        drop_islands: int = 0,
+    ) -> Masks: ...
     @overload
     def classify(
         self,
@@ -389,6 +430,46 @@ class AsyncClient:
         on_error: OnError = "raise",
         threshold: float | None = None,
     ) -> Identities: ...
+    @overload
+    async def segment(
+        self,
+        source: Pictures,
+        points: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        labels: Sequence[int] | str = (),
+        box: Sequence[Sequence[float] | str] | str = (),
+        mask: Any = (),
+        apart: bool = False,
+        multimask: bool = False,
+        grid: int = 0,
+        min_score: float | None = None,
+        min_stability: float | None = None,
+        max_overlap: float = 0.7,
+        fill_holes: int = 0,
+        drop_islands: int = 0,
+    ) -> list[Masks]: ...
+    @overload
+    async def segment(
+        self,
+        source: Any,
+        points: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        labels: Sequence[int] | str = (),
+        box: Sequence[Sequence[float] | str] | str = (),
+        mask: Any = (),
+        apart: bool = False,
+        multimask: bool = False,
+        grid: int = 0,
+        min_score: float | None = None,
+        min_stability: float | None = None,
+        max_overlap: float = 0.7,
+        fill_holes: int = 0,
+        drop_islands: int = 0,
+    ) -> Masks: ...
     @overload
     async def classify(
         self,
