@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from pixwise import __version__
 from pixwise.errors import PixwiseError
+from pixwise.serve.compatible import PlainErrors, compatible_routes
 from pixwise.serve.guard import Doorman, ask_of
 from pixwise.serve.health import health_routes
 from pixwise.serve.problems import Problem, problem_of, problem_response
@@ -47,6 +48,9 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     for kind in (Problem, PixwiseError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)
     app.add_middleware(Doorman, service=service)
+    if settings.compatible:
+        app.include_router(compatible_routes(service))
+        app.add_middleware(PlainErrors)  # the last that is added stands before all others
     return app
 
 

@@ -119,7 +119,8 @@ class Desk:
 
     async def load(self) -> None:
         """Load what was chosen; a model that cannot be loaded fails those that need it, when they ask it."""
-        loading = [self.service.stock.ready(chosen, self.ask) for chosen in self._chosen.values()]
+        known = {"faces": _not_asked}  # faces are found here, by a model of their own
+        loading = [self.service.stock.ready(chosen, self.ask, known) for chosen in self._chosen.values()]
         told = await asyncio.gather(*loading, return_exceptions=True)
         for key, error in zip(self._chosen, told, strict=True):
             if isinstance(error, Exception) and not isinstance(error, _OF_ALL):
@@ -156,6 +157,10 @@ class Desk:
             self.choose("detect", setting="prominent_person") if person else None,
             self.choose("faces", setting="prominent_face") if target == "prominent_face" else None,
         )
+
+
+def _not_asked(picture: Picture) -> Result:
+    raise AssertionError("faces are given with each errand that needs them")
 
 
 class Finders(NamedTuple):

@@ -119,9 +119,7 @@ class Prominence:
         picture, names = self.whole.picture, {spec.name for spec in fields(result)}
         by = np.float32(part.box[:2])
         moved = {name: _moved(getattr(result, name), by) for name in _PLACES if name in names}
-        return replace(
-            result, image=ImageInfo(picture.source, picture.width, picture.height, picture.sha256), **moved
-        )
+        return replace(result, image=ImageInfo(picture.source, picture.width, picture.height, picture.sha256), **moved)
 
 
 def _moved(places: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,10 +105,12 @@ class Stock:
                 f"model {card.id!r} must be on this machine, got none; run: pixwise models pull {store.pull_name(card)}"
             )
 
-    def _machine(self, chosen: Chosen) -> dict[str, Any]:
-        """What a loader is told."""
-        settings = self.settings
+    def _machine(self, chosen: Chosen, helpers: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What a loader is told: also what answers the tasks that this one needs, unless that is known."""
+        settings, needs = self.settings, task_class(chosen.task).needs
+        known = helpers if helpers is not None else {need: self.choose(need).model for need in needs}
         return {
+            **({"helpers": known} if needs else {}),
             "device": "cpu" if chosen.card.runtime == "builtin" else settings.device,
             "threads": settings.threads,
             "offline": True if not settings.fetch else None,
@@ -118,11 +120,17 @@ class Stock:
     @contextmanager
     def using(self, chosen: Chosen, options: dict[str, Any]) -> Iterator[Task]:
         """The task with its model, kept loaded until the block ends."""
-        with self.pool.using(chosen.task, chosen.model, **self._machine(chosen), **options) as task:
+        machine = self._machine(chosen, options.get("helpers"))
+        with self.pool.using(chosen.task, chosen.model, **{**machine, **options}) as task:
             yield task
 
-    async def ready(self, chosen: Chosen, ask: Ask) -> None:
+    async def ready(self, chosen: Chosen, ask: Ask, helpers: Mapping[str, Any] | None = None) -> None:
         """Load a model that is not loaded yet, outside the crew; who comes meanwhile waits for the same loading.
+
+        Args:
+            chosen: the model.
+            ask: on whose behalf.
+            helpers: what answers the tasks that this one needs; None loads models for them, too.
 
         Raises:
             Expired: not before the deadline; it goes on loading for the next who asks.
@@ -131,7 +139,8 @@ class Stock:
         if key not in self._loading or (self._loading[key].done() and not self._is_loaded(chosen)):
             loop = asyncio.get_running_loop()
             self._loading[key] = loop.run_in_executor(
-                self._loaders, lambda: self.pool.task(chosen.task, chosen.model, **self._machine(chosen)) and None
+                self._loaders,
+                lambda: self.pool.task(chosen.task, chosen.model, **self._machine(chosen, helpers)) and None,
             )
         left = ask.left()
         try:

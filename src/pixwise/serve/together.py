@@ -1,4 +1,4 @@
-"""The steps of one request as a small graph: each is made once, and several threads make them where there are free ones.
+"""The steps of one request as a small graph: each is made once, and several threads make them where some are free.
 
     steps ─▶ Helpers.do: this thread and its helpers take the next one, each asks `Once` for what it stands on
              Once(key, make): the first who asks makes it, the others wait for him; the graph is who asks for what
