@@ -15,6 +15,7 @@ import uvicorn
 from pixwise.serve.app import create_app
 from pixwise.serve.service import Service
 from pixwise.serve.settings import load_settings
+from pixwise.serve.wire import protocol_class
 
 
 @dataclass(frozen=True)
@@ -23,22 +24,26 @@ class Place:
 
     url: str
     service: Service
+    server: uvicorn.Server
 
 
 @contextlib.contextmanager
-def served(service: Service | None = None, **settings: Any) -> Iterator[Place]:
+def served(service: Service | None = None, parser: str = "auto", **settings: Any) -> Iterator[Place]:
     """A service in a thread of this process, on a free port of the loopback."""
     service = service or Service(load_settings(**{"log": "none", "concurrency": 8, **settings}))
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(service=service), log_level="critical", access_log=False, lifespan="on")
+    config = uvicorn.Config(
+        create_app(service=service), http=protocol_class(service.settings, parser), ws="none",
+        log_level="critical", access_log=False, lifespan="on",
+    )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     try:
-        yield Place(f"http://127.0.0.1:{listener.getsockname()[1]}", service)
+        yield Place(f"http://127.0.0.1:{listener.getsockname()[1]}", service, server)
     finally:
         server.should_exit = True
         thread.join(30)
