@@ -1,8 +1,9 @@
-"""Draw the example pictures beside this file: python examples/draw_examples.py
+"""Draw the example pictures, beside this file and for the web page: python examples/draw_examples.py
 
 receipt.png   a receipt with prices, a stamp at an angle, a QR code and an EAN-13 bar code
 page.png      a page of text in two columns
 scene.png     a room with coloured things and a portrait
+pear.png      a pear on a plain ground, to be cut out
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 HERE = Path(__file__).parent
+PAGE = HERE.parent / "src" / "pixwise" / "ui" / "static" / "examples"
 PAPER, INK, RED = (252, 250, 244), (30, 30, 36), (176, 36, 44)
 ITEMS = (
     ("Espresso", "2.40"),
@@ -156,11 +158,34 @@ def scene() -> Image.Image:
     return room
 
 
+def pear() -> Image.Image:
+    """A pear on a plain ground, light from the left."""
+    y, x = np.mgrid[:560, :720].astype(np.float32)
+    middle = 360 + 14 * np.sin(y / 120)  # it leans a little
+    half = 150 * np.sqrt(np.clip(1 - ((y - 350) / 152) ** 2, 0, 1))
+    neck = 84 * np.sqrt(np.clip(1 - ((y - 205) / 112) ** 2, 0, 1))
+    half = np.log(np.exp(half / 22) + np.exp(neck / 22) - 1) * 22  # the two bulbs flow into one another
+    side = np.clip((x - middle) / np.maximum(half, 1), -1.2, 1.2)
+    light = np.clip(0.62 - 0.5 * side - 0.18 * (y - 330) / 170, 0.12, 1) ** 0.9
+    skin = np.stack([150 + 92 * light, 128 + 96 * light, 26 + 60 * light], axis=2)
+    blush = np.exp(-(((x - 425) / 80) ** 2) - ((y - 330) / 110) ** 2)[..., None]
+    skin = skin * (1 - 0.5 * blush) + np.float32([206, 84, 58]) * 0.5 * blush
+    shine = np.exp(-(((x - 300) / 26) ** 2) - ((y - 300) / 46) ** 2)[..., None]
+    skin = skin + (255 - skin) * 0.65 * shine
+    shadow = np.exp(-(((x - 420) / 190) ** 2) - ((y - 498) / 22) ** 2)[..., None]
+    ground = np.float32([222, 230, 232]) * (1 - 0.45 * shadow) - (y[..., None] - 280) / 40
+    inside = np.clip((half - np.abs(x - middle)) / 1.5, 0, 1)[..., None] * (half > 4)[..., None]
+    picture = Image.fromarray(np.uint8(np.clip(ground * (1 - inside) + skin * inside, 0, 255)))
+    ImageDraw.Draw(picture).line(((372, 98), (378, 74), (394, 52)), fill=(92, 62, 38), width=9, joint="curve")
+    return picture.filter(ImageFilter.GaussianBlur(0.8))
+
+
 def main() -> None:
     """Draw them all."""
-    for drawing in (receipt, page, scene):
-        image = drawing()
-        image.quantize(96, dither=Image.Dither.NONE).save(HERE / f"{drawing.__name__}.png", optimize=True)
+    for drawing in (receipt, page, scene, pear):
+        image = drawing().quantize(96, dither=Image.Dither.NONE)
+        for folder in (HERE, PAGE):
+            image.save(folder / f"{drawing.__name__}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from pixwise.serve.health import health_routes
 from pixwise.serve.problems import Problem, problem_of, problem_response
 from pixwise.serve.service import Service
 from pixwise.serve.settings import Settings
+from pixwise.serve.ui_routes import ui_routes
 from pixwise.serve.v1 import task_routes
 
 __all__ = ["create_app"]
@@ -45,6 +46,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     app.state.service = service
     for router in (task_routes(service), health_routes(service)):
         app.include_router(router)
+    if settings.ui:
+        app.include_router(ui_routes(service))
     for kind in (Problem, PixwiseError, HTTPException, RequestValidationError, Exception):
         app.add_exception_handler(kind, _told)
     app.add_middleware(Doorman, service=service)

@@ -1,0 +1,156 @@
+/** Draws answers into a canvas: the same strokes on the screen and in the picture that is kept. */
+
+const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+
+/**
+ * Draw rows with their places.
+ *
+ * @param {CanvasRenderingContext2D} pen in pixels of the picture
+ * @param {object[]} rows
+ * @param {object} look `unit`, pixels of the picture per point of the screen; `size` of the picture; `chosen` and
+ *   `pointed` rows; `colour(row)`; `names`, whether every row is named or only the chosen one
+ */
+export function paint(pen, rows, look) {
+  const placed = rows.filter((row) => row.place);
+  const [front, back] = [placed.filter((row) => isFront(row, look)), placed.filter((row) => !isFront(row, look))];
+  for (const row of [...back, ...front]) paintPlace(pen, row, look);
+  const taken = [];
+  for (const row of [...front, ...(look.names ? back : [])]) paintName(pen, row, look, taken);
+}
+
+const isFront = (row, look) => row === look.chosen || row === look.pointed;
+
+function paintPlace(pen, row, look) {
+  const colours = look.colour(row);
+  const front = isFront(row, look);
+  const { box, quad, points, mask } = row.place;
+  pen.save();
+  pen.globalAlpha = look.chosen && !front ? 0.45 : 1;
+  if (mask) pen.drawImage(tinted(mask, front ? colours.solid : colours.fill, row), mask.box[0], mask.box[1]);
+  const outline = ring(quad ?? corners(box));
+  if (front && !mask) stroke(pen, outline, { fill: colours.fill });
+  stroke(pen, outline, { line: "rgb(0 0 0 / 0.55)", width: (front ? 5.5 : 4) * look.unit }); // holds on any ground
+  stroke(pen, outline, { line: colours.line, width: (front ? 3.5 : 2) * look.unit, dash: mask ? 6 * look.unit : 0 });
+  for (const point of points) dot(pen, point, 3 * look.unit, colours.line, look.unit);
+  pen.restore();
+}
+
+const corners = ([x1, y1, x2, y2]) => [[x1, y1], [x2, y1], [x2, y2], [x1, y2]];
+
+function ring(points) {
+  const path = new Path2D();
+  points.forEach(([x, y], place) => (place ? path.lineTo(x, y) : path.moveTo(x, y)));
+  path.closePath();
+  return path;
+}
+
+function stroke(pen, path, { line = "", fill = "", width = 1, dash = 0 }) {
+  pen.lineJoin = "round";
+  pen.setLineDash(dash ? [dash, dash] : []);
+  if (fill) Object.assign(pen, { fillStyle: fill }).fill(path);
+  if (line) Object.assign(pen, { strokeStyle: line, lineWidth: width }).stroke(path);
+}
+
+function dot(pen, [x, y], radius, colour, unit) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+  Object.assign(pen, { fillStyle: colour }).fill();
+  pen.setLineDash([]);
+  Object.assign(pen, { strokeStyle: "#10131a", lineWidth: unit }).stroke();
+}
+
+const TINTED = new WeakMap();
+
+/** The mask as a small canvas of one colour; kept, since a mask is drawn at every move of the pointer. */
+function tinted(mask, colour, row) {
+  const made = TINTED.get(row) ?? {};
+  TINTED.set(row, made);
+  made[colour] ??= filledCanvas(mask, colour);
+  return made[colour];
+}
+
+function filledCanvas({ width, pixels }, colour) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, width);
+  canvas.height = Math.max(1, pixels.length / Math.max(1, width));
+  const pen = canvas.getContext("2d");
+  const image = pen.createImageData(canvas.width, canvas.height);
+  pixels.forEach((inside, place) => (image.data[4 * place + 3] = 255 * inside));
+  pen.putImageData(image, 0, 0);
+  Object.assign(pen, { globalCompositeOperation: "source-in", fillStyle: colour }).fillRect(0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** What a row is called in the picture: its name, or what kind of thing it is, and its score. */
+export function nameOf(row) {
+  const words = row.name || (row.text ? short(row.text) : row.kind);
+  return row.score === null ? words : `${words} ${row.score.toFixed(2)}`;
+}
+
+const short = (text) => (text.length > 40 ? `${text.slice(0, 39)}…` : text);
+
+/** Names stand above their places; where one stands already, inside or below; else they are left out. */
+function paintName(pen, row, look, taken) {
+  const { unit, size } = look;
+  pen.save();
+  pen.font = `600 ${12.5 * unit}px ${FONT}`;
+  const words = nameOf(row);
+  const [width, height] = [pen.measureText(words).width + 10 * unit, 19 * unit];
+  const [x1, y1, , y2] = row.place.box;
+  const x = Math.max(0, Math.min(x1 - unit, size[0] - width));
+  const free = [y1 - height, y1 + unit, y2].find((y) => isFree([x, y, x + width, y + height], size, taken));
+  const y = free ?? (isFront(row, look) ? Math.max(0, y1 - height) : null);
+  if (y !== null) {
+    taken.push([x, y, x + width, y + height]);
+    paintTag(pen, [x, y, width, height], words, look.colour(row), unit);
+  }
+  pen.restore();
+}
+
+function isFree([x1, y1, x2, y2], size, taken) {
+  const apart = ([a1, b1, a2, b2]) => x2 <= a1 || a2 <= x1 || y2 <= b1 || b2 <= y1;
+  return y1 >= 0 && y2 <= size[1] && taken.every(apart);
+}
+
+function paintTag(pen, [x, y, width, height], words, colours, unit) {
+  pen.beginPath();
+  pen.roundRect(x, y, width, height, 4 * unit);
+  Object.assign(pen, { fillStyle: colours.line }).fill();
+  Object.assign(pen, { fillStyle: colours.ink, textBaseline: "middle" }).fillText(words, x + 5 * unit, y + height / 2 + unit / 2);
+}
+
+/** Where somebody pointed: a plus, a minus, a box. */
+export function paintPrompts(pen, { points, box, cursor }, unit) {
+  if (box) {
+    stroke(pen, ring(corners(box)), { line: "#10131a", width: 4 * unit });
+    stroke(pen, ring(corners(box)), { line: "#fff", width: 2 * unit, dash: 6 * unit });
+  }
+  for (const { at, inside } of points) {
+    dot(pen, at, 8 * unit, inside ? "#7ff0a8" : "#ff9a9a", 1.5 * unit);
+    sign(pen, at, inside, unit);
+  }
+  if (cursor) cross(pen, cursor, unit);
+}
+
+function sign(pen, [x, y], plus, unit) {
+  const arm = 4 * unit;
+  pen.beginPath();
+  pen.moveTo(x - arm, y);
+  pen.lineTo(x + arm, y);
+  if (plus) {
+    pen.moveTo(x, y - arm);
+    pen.lineTo(x, y + arm);
+  }
+  Object.assign(pen, { strokeStyle: "#10131a", lineWidth: 2 * unit }).stroke();
+}
+
+function cross(pen, [x, y], unit) {
+  for (const [colour, width] of [["#10131a", 4], ["#fff", 2]]) {
+    pen.beginPath();
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      pen.moveTo(x + 4 * dx * unit, y + 4 * dy * unit);
+      pen.lineTo(x + 14 * dx * unit, y + 14 * dy * unit);
+    }
+    Object.assign(pen, { strokeStyle: colour, lineWidth: width * unit }).stroke();
+  }
+}
