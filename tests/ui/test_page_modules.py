@@ -1,0 +1,121 @@
+"""The parts of the page that compute: masks, options, answers, against Python, in the browser itself."""
+
+import numpy as np
+import pytest
+
+from pixwise.masks import Mask
+
+MASKS = [
+    np.zeros((4, 5), bool),
+    np.ones((7, 3), bool),
+    np.eye(9, dtype=bool),
+    np.random.default_rng(1).random((40, 63)) > 0.5,
+    np.pad(np.ones((300, 2), bool), ((2000, 1), (3, 900))),
+]
+
+
+@pytest.fixture(scope="module")
+def run(browser, place):
+    """Run an expression with the exports of a module and a value: `run("runs.js", "m.openMask(v)", rle)`."""
+    page = browser.new_page()
+    page.goto(f"{place.url}/ui/")
+    code = "([file, code, v]) => import(file).then((m) => Function('m', 'v', 'return ' + code)(m, v))"
+    # functions from text are forbidden on the page itself; this one is the test's
+    page.context.close()
+    context = browser.new_context(bypass_csp=True)
+    page = context.new_page()
+    page.goto(f"{place.url}/ui/")
+    yield lambda file, expression, value: page.evaluate(code, [f"./{file}", expression, value])
+    context.close()
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=["nothing", "all", "diagonal", "noise", "tall"])
+def test_masks_open_as_in_python(run, mask):
+    rle = Mask.from_array(mask).to_rle()
+    opened = run("runs.js", "(({box, width, pixels}) => ({box, width, pixels: [...pixels]}))(m.openMask(v))", rle)
+    x1, y1, x2, y2 = opened["box"]
+    again = np.zeros(mask.shape, bool)
+    again[y1:y2, x1:x2] = np.array(opened["pixels"], bool).reshape(y2 - y1, x2 - x1)
+    np.testing.assert_array_equal(again, mask)
+
+
+def test_runs_that_are_a_plain_list_are_read_too(run):
+    assert run("runs.js", "m.openMask(v).box", {"size": [4, 3], "counts": [5, 2, 5]}) == [1, 1, 2, 3]
+
+
+SCHEMA = {
+    "properties": {
+        "min_score": {
+            "anyOf": [{"type": "number"}, {"type": "null"}],
+            "default": None,
+            "description": "lower ones go.",
+        },
+        "labels": {"type": "array", "items": {"type": "string"}},
+        "top": {"type": "integer", "default": 0, "minimum": 0, "maximum": 40},
+        "kind": {"enum": ["a", "b"], "default": "b"},
+        "exact": {"type": "boolean", "default": False},
+        "gallery": {"type": "string", "default": ""},
+        "mask": {"default": []},
+    },
+    "required": ["labels"],
+}
+
+
+def test_each_option_gets_the_control_that_its_type_needs(run):
+    options = run("options.js", "m.optionsOf(v).options", SCHEMA)
+    controls = {option["name"]: option["control"] for option in options}
+    assert controls == {
+        **{"min_score": "number", "labels": "words", "top": "number", "kind": "choice"},
+        **{"exact": "switch", "gallery": "text"},
+    }
+    assert [option["name"] for option in options if option["required"]] == ["labels"]
+
+
+def test_a_slider_goes_as_far_as_the_schema_says(run):
+    options = {option["name"]: option for option in run("options.js", "m.optionsOf(v).options", SCHEMA)}
+    assert (options["top"]["least"], options["top"]["most"], options["top"]["step"]) == (0, 40, 1)
+    assert (options["min_score"]["most"], options["min_score"]["nullable"]) == (1, True)
+
+
+def test_points_and_boxes_are_pointed_at_and_not_typed(run):
+    lists = {name: {"type": "array", "items": {}, "default": []} for name in ("points", "labels", "box")}
+    told = run("options.js", "m.optionsOf(v)", {"properties": {**lists, "grid": {"type": "integer", "default": 0}}})
+    assert told["pointed"] == {"points": True, "box": True}
+    assert [option["name"] for option in told["options"]] == ["grid"]
+
+
+QUAD = {"text": "x", "score": 0.9, "quad": [[10, 0], [20, 10], [10, 20], [0, 10]], "box": [0, 0, 20, 20]}
+
+
+@pytest.mark.parametrize(("point", "inside"), [([10, 10], True), ([1, 1], False), ([19, 19], False)])
+def test_a_turned_quad_is_hit_inside_only(run, point, inside):
+    document = {"lines": [QUAD], "image": {}, "model": {}}
+    code = "m.rowAt(m.answerOf({name: 'ocr'}, {document: v[0], ms: 1}).rows, v[1]) !== null"
+    assert run("answers.js", code, [document, point]) is inside
+
+
+def test_of_two_boxes_that_hold_a_point_the_smaller_is_meant(run):
+    rows = [{"label": "room", "box": [0, 0, 99, 99]}, {"label": "cup", "box": [40, 40, 60, 60]}]
+    code = "m.rowAt(m.answerOf({name: 't'}, {document: {things: v}, ms: 1}).rows, [50, 50]).name"
+    assert run("answers.js", code, rows) == "cup"
+
+
+def test_a_mask_is_hit_where_it_is_and_not_in_its_box(run):
+    row = {"score": 1, "mask": Mask.from_array(np.eye(9, dtype=bool)).to_rle()}
+    code = "v.points.map((p) => m.rowAt(m.answerOf({name: 's'}, {document: {masks: [v.row]}, ms: 1}).rows, p) !== null)"
+    assert run("answers.js", code, {"row": row, "points": [[4.5, 4.5], [4, 5]]}) == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("number", "key", "words"),
+    [(0, "faces", "no faces"), (1, "classes", "1 class"), (1, "identities", "1 identity"), (3, "codes", "3 codes")],
+)
+def test_things_are_counted_in_words(run, number, key, words):
+    assert run("answers.js", "m.counted(...v)", [number, key]) == words
+
+
+def test_one_name_has_one_colour_and_two_names_have_two(run):
+    code = "(() => { const c = m.palette(); return v.map((name) => c(name).line) })()"
+    colours = run("palette.js", code, ["cat", "dog", "cat", "cup", "car", "bird"])
+    assert colours[0] == colours[2]
+    assert len(set(colours)) == 5
