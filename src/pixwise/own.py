@@ -20,6 +20,7 @@ from typing import Any
 from pixwise.errors import CardError, UnknownModelError
 from pixwise.own_captions import CAPTION_HEADS, caption_files, caption_options
 from pixwise.own_florence import florence_card
+from pixwise.own_mattes import MATTE_HEADS, matte_kind
 from pixwise.own_texts import text_files, text_options
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
@@ -184,7 +185,9 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    names = names_from_config(config, id) if task not in ("find", "caption") else ()  # find: its labels are the user's
+    names = (
+        names_from_config(config, id) if task not in ("find", "caption", "background") else ()
+    )  # find: its labels are the user's
     if task == "caption":
         mine, options = caption_files(files, id, onnx), caption_options(config, generation, id)
     else:
@@ -269,7 +272,7 @@ def _read_json(path: Path) -> Config:
 
 
 def _architecture(config: Config, where: str) -> str:
-    named = config.get("architectures") or [config.get("architecture")]
+    named = config.get("architectures") or [config.get("architecture") or matte_kind(config)]
     if isinstance(named, str):
         named = [named]
     if not named[0]:
@@ -285,11 +288,14 @@ def _task_of(config: Config, architecture: str, task: str, where: str) -> str:
     answers = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "")
     if answers == "detect" and str(config.get("model_type")) in _FIND_HEADS:
         answers = "find"
+    if matte_kind(config):
+        answers = "background"
     if not answers and "For" not in architecture:
         answers = "embed" if str(config.get("model_type")) in _EMBED_HEADS else "classify"  # timm: only "resnet50"
     if not answers or task not in ("", answers):
         endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name))
         others = {"embed": f"…Model of {', '.join(_EMBED_HEADS)}", "find": f"model_type {', '.join(_FIND_HEADS)}"}
+        others["background"] = f"model_type {', '.join(MATTE_HEADS)}"
         endings = others.get(task) or endings or "a card.toml"
         what = f"one for {answers!r} ({architecture})" if answers else architecture
         raise CardError(
@@ -304,6 +310,8 @@ def _head(config: Config, task: str, architecture: str, where: str) -> str:
         return classes_head(config)
     if task == "embed":
         return _EMBED_HEADS[str(config["model_type"])]
+    if task == "background":
+        return MATTE_HEADS[matte_kind(config)]
     kind = str(config.get("model_type", ""))
     if task in ("find", "caption"):
         return {"find": _FIND_HEADS, "caption": CAPTION_HEADS}[task][kind]

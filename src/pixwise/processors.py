@@ -127,6 +127,8 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
     if not size:
         return {"resize": "none"}
     filters = {"resample": _filter(table, where), "multiple_of": int(table.get("ensure_multiple_of") or 1)}
+    if kind == "Image" and table.get("size_divisibility"):  # transformers.js; others pad to it
+        filters |= {"multiple_of": int(table["size_divisibility"]), "multiples": "below"}
     if "height" in size and "width" in size:
         size_hw = (size["height"], size["width"])
         if kind == "Owlv2":

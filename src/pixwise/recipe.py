@@ -14,7 +14,7 @@ Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"
 Resize = Literal["none", "stretch", "shortest", "longest", "closest", "square"]
 _CHOICES = {
     "resize": get_args(Resize), "rounding": ("down", "nearest"), "resample": get_args(Resample),
-    "channels": ("RGB", "BGR"), "pad": ("none", "corner", "centre"),
+    "multiples": ("nearest", "below"), "channels": ("RGB", "BGR"), "pad": ("none", "corner", "centre"),
     "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
 }  # fmt: skip
 
@@ -33,6 +33,7 @@ class Recipe:
         enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
         max_side: for `shortest`: the longer side is never above this; 0 is no limit.
         multiple_of: resized sides are rounded to a multiple of this.
+        multiples: `nearest`, or the one `below`.
         resample: filter, by Pillow's names; `linear` is OpenCV's, which shrinks without antialias.
         crop_hw: centre crop after the resize, zeros where the picture is smaller; (0, 0) is none.
         channels: order in the tensor.
@@ -51,6 +52,7 @@ class Recipe:
     enlarge: bool = True
     max_side: int = 0
     multiple_of: int = 1
+    multiples: Literal["nearest", "below"] = "nearest"
     resample: Resample = "bilinear"
     crop_hw: tuple[int, int] = (0, 0)
     channels: Literal["RGB", "BGR"] = "RGB"

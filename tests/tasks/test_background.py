@@ -34,8 +34,21 @@ def test_the_matte_has_the_size_of_the_picture():
 
 
 def test_the_sigmoid_is_applied_once():
-    logits = np.full((1, 1, 40, 40), 1.0, np.float32)
-    assert set(remover({"out": logits})(photo_like(40, 40)).mask().flat) == {round(255 / (1 + np.exp(-1)))}
+    logits = np.full((1, 1, 40, 40), -2.0, np.float32)
+    assert set(remover({"out": logits})(photo_like(40, 40)).mask().flat) == {round(255 / (1 + np.exp(2)))}
+
+
+def test_shares_in_a_head_of_logits_are_refused():
+    shares = np.linspace(0, 1, 1600, dtype=np.float32).reshape(1, 1, 40, 40)
+    with pytest.raises(
+        ShapeError, match=r"must go below 0 or above 1, got 0 to 1; its card may need head = \"shares\""
+    ):
+        remover({"out": shares})(photo_like(40, 40))
+
+
+def test_bytes_are_parts_of_255():
+    out = np.full((1, 1, 40, 40), 51, np.uint8)
+    assert set(remover({"out": out}, {**CARD, "head": "shares"})(photo_like(40, 40)).mask().flat) == {51}
 
 
 def test_shares_are_taken_as_they_are():

@@ -34,23 +34,34 @@ _SLACK = 0.01  # what 16-bit models leave [0, 1] by
 _STAIRS = ("nearest", "box")  # filters that shrink well and enlarge to stairs
 
 
+def decode_logits(output: np.ndarray) -> np.ndarray:
+    """(h, w) → 0 to 1 by the sigmoid.
+
+    Raises:
+        ShapeError: they look like shares: a second sigmoid would make 0.5 of what is surely background.
+    """
+    if output.dtype == np.uint8 or (output.min() >= 0 and output.max() <= 1):
+        raise ShapeError(
+            f"output of a head 'logits' must go below 0 or above 1, got {output.min():.4g} to {output.max():.4g}; "
+            'its card may need head = "shares"'
+        )
+    return sigmoid(output)
+
+
 def decode_shares(output: np.ndarray) -> np.ndarray:
-    """(h, w) as they are.
+    """(h, w) as they are; bytes are parts of 255.
 
     Raises:
         ShapeError: they are no shares: the card says so of a model that gives logits.
     """
-    if output.size and (output.min() < -_SLACK or output.max() > 1 + _SLACK):
+    if output.dtype == np.uint8:
+        return output / np.float32(255)
+    if output.min() < -_SLACK or output.max() > 1 + _SLACK:
         raise ShapeError(
             f"output of a head 'shares' must be 0 to 1, got {output.min():.4g} to {output.max():.4g}; "
             'its card may need head = "logits"'
         )
     return output
-
-
-def decode_bytes(output: np.ndarray) -> np.ndarray:
-    """(h, w) uint8 → 0 to 1."""
-    return output / np.float32(255)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +75,7 @@ class BackgroundRemover(Task):
 
     name: ClassVar[str] = "background"
     result_type: ClassVar[type] = Matte
-    heads: ClassVar[Mapping[str, Any]] = {"logits": sigmoid, "shares": decode_shares, "grabcut": decode_bytes}
+    heads: ClassVar[Mapping[str, Any]] = {"logits": decode_logits, "shares": decode_shares, "grabcut": decode_shares}
     card_options: ClassVar[Mapping[str, str]] = {"output": "str"}  # which output is the matte; the first, left out
 
     only_largest: bool = False
