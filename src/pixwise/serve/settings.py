@@ -91,7 +91,12 @@ class Settings(BaseSettings):
         max_batch: pictures in one run, where the model's card allows it.
         max_batch_pixels: of a run.
         max_wait_ms: how long the first of a batch waits for others that are on the way.
+        max_pictures: pictures in one request of /v1/analyze and /v1/embeddings.
+        max_texts: texts in one request of /v1/embeddings.
         jobs: long jobs that are kept, done ones too.
+        job_pictures: pictures in one job.
+        jobs_bytes: of all pictures of jobs that wait.
+        jobs_folder: where jobs lie, so that all workers find them and none is lost; empty for one in PIXWISE_HOME.
         job_ttl_s: how long the answer of a job is kept.
         keys: API keys; none lets everybody in, which is refused on a public address unless `open` is set.
         open: serve everybody on a public address.
@@ -145,7 +150,12 @@ class Settings(BaseSettings):
     max_batch: int = Field(8, ge=1, le=4096)
     max_batch_pixels: int = Field(8 * _MIB, ge=1)
     max_wait_ms: float = Field(5.0, ge=0, le=1000)
+    max_pictures: int = Field(64, ge=1, le=10_000)
+    max_texts: int = Field(2048, ge=1)
     jobs: int = Field(1000, ge=1)
+    job_pictures: int = Field(1000, ge=1)
+    jobs_bytes: int = Field(2 * 2**30, ge=1)
+    jobs_folder: str = ""
     job_ttl_s: float = Field(3600.0, gt=0)
     keys: tuple[Key, ...] = ()
     open: bool = False

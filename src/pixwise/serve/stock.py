@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ from typing import Any
 from pixwise import registry, store
 from pixwise.analysis import choose_card
 from pixwise.errors import ModelMissingError, UnknownModelError, nearest
+from pixwise.language.embedding import TEXT_PARTS
 from pixwise.loading import load_card
 from pixwise.pool import Pool
 from pixwise.registry import Card
 from pixwise.serve.asking import Ask, Expired
 from pixwise.serve.settings import Settings
+from pixwise.session import Session
 from pixwise.task import Task
 from pixwise.task_table import cards_of, task_class
 
@@ -71,6 +73,34 @@ class Stock:
             raise _not_built_in(task, card)
         self._check_here(card)
         return Chosen(task, card.id, card)
+
+    def choose_tower(self, model: str = "") -> Chosen:
+        """The model that turns texts into vectors; as `choose`, its card names the files that read texts.
+
+        Raises:
+            CardError: the model reads no texts; the message names those that do.
+        """
+        name = model or self.settings.models.get("embed", "")
+        if name in self.settings.own_models:
+            path = Path(self.settings.own_models[name])
+            return Chosen("embed", path, load_card(path, "embed", offline=True, parts=TEXT_PARTS))
+        known = self._known("embed", name).id if name else ""  # one that may be asked for
+        card = load_card(known, "embed", offline=True, parts=TEXT_PARTS)
+        if self.settings.built_in:
+            raise _not_built_in("embed", card)
+        self._check_here(card)
+        return Chosen("embed", card.id, card)
+
+    async def tower(self, chosen: Chosen, ask: Ask) -> Session:
+        """The session of a text tower, loaded outside the crew as in `ready`."""
+        load = lambda: self.pool.session(chosen.card, **self._machine(chosen))  # noqa: E731
+        here = lambda: (  # noqa: E731
+            set(TEXT_PARTS) <= {part for kept in self.pool.loaded() if kept.card.id == chosen.card.id
+                                for part in kept.card.parts}
+        )  # fmt: skip
+        if not here():
+            await self._loaded_once(("text", str(chosen.model)), chosen, ask, load, here)
+        return load()
 
     def names(self, task: str) -> tuple[str, ...]:
         """Ids of the models that may be asked for."""
@@ -136,12 +166,15 @@ class Stock:
             Expired: not before the deadline; it goes on loading for the next who asks.
         """
         key = (chosen.task, str(chosen.model))
-        if key not in self._loading or (self._loading[key].done() and not self._is_loaded(chosen)):
+        load = lambda: self.pool.task(chosen.task, chosen.model, **self._machine(chosen, helpers))  # noqa: E731
+        await self._loaded_once(key, chosen, ask, load, lambda: self._is_loaded(chosen))
+
+    async def _loaded_once(
+        self, key: tuple[str, str], chosen: Chosen, ask: Ask, load: Callable[[], Any], here: Callable[[], bool]
+    ) -> None:
+        if key not in self._loading or (self._loading[key].done() and not here()):
             loop = asyncio.get_running_loop()
-            self._loading[key] = loop.run_in_executor(
-                self._loaders,
-                lambda: self.pool.task(chosen.task, chosen.model, **self._machine(chosen, helpers)) and None,
-            )
+            self._loading[key] = loop.run_in_executor(self._loaders, lambda: load() and None)
         left = ask.left()
         try:
             await asyncio.wait_for(asyncio.shield(self._loading[key]), None if left == float("inf") else left)

@@ -10,15 +10,17 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from pixwise.schemas import result_schema
+from pixwise.serve.accepting import form_wanted
 from pixwise.serve.bodies import read_body
 from pixwise.serve.guard import ask_of
 from pixwise.serve.leaving import watching
 from pixwise.serve.options import checked_options, option_model
-from pixwise.serve.problems import Problem
 from pixwise.serve.service import MEDIA, Question, Service
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["media_of", "task_routes"]
+__all__ = ["FORMS", "task_routes"]
+
+FORMS = ("application/json", *MEDIA)  # of an answer
 
 
 def task_routes(service: Service) -> APIRouter:
@@ -41,44 +43,15 @@ def task_routes(service: Service) -> APIRouter:
 
 def _asker(service: Service, task: str) -> Any:
     async def ask(request: Request) -> Response:
-        media = media_of(request.headers.get("accept", ""))
+        media = form_wanted(request.headers.get("accept", ""), FORMS)
         body = await read_body(request, service.settings)
-        options = checked_options(task, body.options, service.settings)
+        options = checked_options(task, body.options, service.settings, body.words)
         question = Question(task, body.source, body.model, options)
         async with watching(request):
             answer = await service.answer(ask_of(request), question, media)
         return Response(answer.body, media_type=answer.media_type)
 
     return ask
-
-
-def media_of(accept: str) -> str:
-    """The form of the answer that a caller wants most: JSON unless it asks for a picture.
-
-    Raises:
-        Problem: a form that there is not.
-    """
-    ranges = [
-        (_quality(entry), entry.partition(";")[0].strip().lower()) for entry in accept.split(",") if entry.strip()
-    ]
-    wanted = [kind for quality, kind in sorted(ranges, key=lambda each: -each[0]) if quality > 0]
-    for kind in wanted or ["*/*"]:
-        if kind in ("*/*", "application/*", "application/json", "application/problem+json"):
-            return "application/json"
-        if kind in MEDIA:
-            return kind
-        if kind == "image/*":
-            return "image/png"
-    forms = ", ".join(("application/json", *MEDIA))
-    raise Problem(406, f"Accept must name one of {forms}, got {accept[:120]!r}; leave it out for JSON", "form")
-
-
-def _quality(entry: str) -> float:
-    _, _, told = entry.replace(" ", "").lower().partition(";q=")
-    try:
-        return float(told.partition(";")[0]) if told else 1.0
-    except ValueError:
-        return 0.0
 
 
 def _body_schema(task: str) -> dict[str, Any]:
