@@ -23,8 +23,8 @@ def form_wanted(accept: str, forms: Sequence[str]) -> str:
     rated = [(*_rating(form, ranges), -place, form) for place, form in enumerate(forms)]
     quality, _, _, best = max(rated)
     if quality <= 0:
-        known = ", ".join(forms)
-        raise Problem(406, f"Accept must name one of {known}, got {accept[:120]!r}; leave it out for {forms[0]}", "form")
+        known, advice = ", ".join(forms), f"leave it out for {forms[0]}"
+        raise Problem(406, f"Accept must name one of {known}, got {accept[:120]!r}; {advice}", "form")
     return best
 
 

@@ -20,6 +20,9 @@ from pixwise.serve.service import Service
 from pixwise.serve.settings import Settings
 from pixwise.serve.ui_routes import ui_routes
 from pixwise.serve.v1 import task_routes
+from pixwise.serve.v1_analyze import analyze_routes
+from pixwise.serve.v1_embeddings import embeddings_routes
+from pixwise.serve.v1_models import models_routes
 
 __all__ = ["create_app"]
 
@@ -44,7 +47,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         redirect_slashes=False,
     )
     app.state.service = service
-    for router in (task_routes(service), health_routes(service)):
+    v1 = (analyze_routes(service), embeddings_routes(service), models_routes(service), task_routes(service))
+    for router in (*v1, health_routes(service)):
         app.include_router(router)
     if settings.ui:
         app.include_router(ui_routes(service))

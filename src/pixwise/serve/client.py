@@ -63,7 +63,7 @@ class _Doors:
     def _analyzed(self, source: Any, tasks: Sequence[str] | None) -> _Call:
         name, data = _bytes_of(source)
         form = {"tasks": json.dumps([{"task": task} for task in tasks])} if tasks is not None else {}
-        return _Call("POST", "/v1/analyze", _json, {"files": {"file": (name, data)}, "data": form})
+        return _Call("POST", "/v1/analyze", _analysis, {"files": {"file": (name, data)}, "data": form})
 
     def _embedded(self, texts: Sequence[str], model: str) -> _Call:
         told = {"input": list(texts), "encoding_format": "float", **({"model": model} if model else {})}
@@ -319,8 +319,12 @@ def _image(answer: httpx.Response) -> Image.Image:
     return image
 
 
-def _json(answer: httpx.Response) -> Any:
-    return answer.json()
+def _analysis(answer: httpx.Response) -> dict[str, Any]:
+    """The one that was asked for, or its problem as an error."""
+    [one] = answer.json()["answers"]
+    if one["status"] == "error":
+        raise error_of_kind(one["problem"]["type"].removeprefix(TYPE))(one["problem"]["detail"])
+    return one["analysis"]
 
 
 def _data(answer: httpx.Response) -> Any:

@@ -10,11 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pixwise.errors import PixwiseError
-from pixwise.serve.asking import Ask, Busy
+from pixwise.serve.asking import Ask, Busy, Cancelled, Expired
 from pixwise.serve.service import Service
 
-__all__ = ["all_or_error", "side_by_side"]
+__all__ = ["side_by_side", "some_came"]
 
 _PAUSE_S = 0.02  # until a piece that found the queue full asks again
 
@@ -61,8 +60,8 @@ async def _kept(piece: Any) -> Any:
         return error
 
 
-def all_or_error(answers: Sequence[Any]) -> Sequence[Any]:
-    """The answers; where no piece came to an end of its own, the error that ended them all."""
-    if answers and all(isinstance(answer, PixwiseError) for answer in answers):
+def some_came(answers: Sequence[Any]) -> Sequence[Any]:
+    """The answers; where the time was over before any came, or whoever asked has gone, that is the answer."""
+    if answers and all(isinstance(answer, Expired | Cancelled) for answer in answers):
         raise answers[0]
     return answers

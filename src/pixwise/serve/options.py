@@ -25,7 +25,6 @@ from pixwise.docstrings import documented
 from pixwise.errors import OptionError, PixwiseError, nearest
 from pixwise.policy import policies
 from pixwise.serve.settings import Settings
-from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
 __all__ = ["checked_options", "faults_of", "option_model"]
@@ -139,7 +138,11 @@ def _of_words(model: type[BaseModel], name: str, said: Sequence[str]) -> Any:
             return TypeAdapter(kind).dump_python(TypeAdapter(kind).validate_python(value), mode="json")
         except ValidationError:
             continue
-    return said[0] if len(said) == 1 else list(said)
+    numbers = [
+        word for word in said if re.fullmatch(r"-?\d{1,15}(\.\d{1,15})?", word)
+    ]  # out of range: that is then what is told
+    plain = [_number(word) for word in numbers] if len(numbers) == len(said) else list(said)
+    return plain[0] if len(plain) == 1 else plain
 
 
 def _readings(said: Sequence[str]) -> Iterator[Any]:

@@ -83,10 +83,10 @@ def _for_clients(error: PixwiseError) -> str:
     return said
 
 
-def problem_response(problem: Problem, request_id: str = "") -> Response:
-    """The answer to a request that is refused or failed."""
+def problem_body(problem: Problem, request_id: str = "") -> dict[str, Any]:
+    """A problem as JSON has it."""
     titles = {kind: title for _, kind, title in KINDS.values()}
-    body = {
+    return {
         "type": f"{TYPE}{problem.kind}" if problem.kind else "about:blank",
         "title": titles.get(problem.kind) or _TITLES.get(problem.status, "The request failed"),
         "status": problem.status,
@@ -94,6 +94,9 @@ def problem_response(problem: Problem, request_id: str = "") -> Response:
         **({"request": request_id} if request_id else {}),
         **problem.extra,
     }
-    return Response(
-        json.dumps(body, ensure_ascii=False), problem.status, problem.headers, media_type="application/problem+json"
-    )
+
+
+def problem_response(problem: Problem, request_id: str = "") -> Response:
+    """The answer to a request that is refused or failed."""
+    body = json.dumps(problem_body(problem, request_id), ensure_ascii=False).encode("utf-8", "replace")
+    return Response(body, problem.status, problem.headers, media_type="application/problem+json")

@@ -1,7 +1,7 @@
 """JSON as strangers send it: UTF-8, each key once, finite numbers, whole characters, not too deep.
 
-What Python's `json` lets through and we do not: NaN and Infinity, a key that comes twice (the last would win), half of a
-character ("\\ud800", which no answer could repeat), and numbers that overflow.
+What Python's `json` lets through and we do not: NaN and Infinity, a key that comes twice (the last would win), half
+of a character ("\\ud800", which no answer could repeat), and numbers that overflow.
 """
 
 from __future__ import annotations
