@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import numpy as np
 import pytest
 
 from pixwise.errors import OptionError
@@ -42,6 +43,9 @@ def test_ranges_are_those_of_the_task():
         ("find", {}, "labels must be given, got none"),
         ("find", {"labels": []}, "at least 1 item"),
         ("identify", {"gallery": "/etc/passwd"}, "must be one that is served, got '/etc/passwd'; choose one of: staff"),
+        ("segment", {"points": [[1]]}, "points must be as described"),
+        ("segment", {"points": [[1, "2"]]}, "valid number"),
+        ("segment", {"mask": [[1]]}, "did you mean 'multimask'?"),
         ("moderate", {"policy": "../x.toml"}, "must be one that is served"),
     ],
 )
@@ -59,6 +63,12 @@ def test_an_option_that_is_wrong_is_told_by_its_name(task, given, said):
         ("detect", {"labels": ["person", "7"]}, {"labels": ("person", "7")}),
         ("find", {"labels": ['["a", "b"]']}, {"labels": ('["a", "b"]',)}),
         ("zeroshot", {"labels": ["a"], "template": ["{label}"]}, {"labels": ("a",), "template": "{label}"}),
+        ("segment", {"points": ["1,2", "3,4.5"]}, {"points": ((1, 2), (3, 4.5))}),
+        (
+            "segment",
+            {"points": ["[[1, 2], [3, 4]]"], "box": ["1,2,3,4"]},
+            {"points": ((1, 2), (3, 4)), "box": ((1, 2, 3, 4),)},
+        ),
         ("background", {"only_largest": ["true"]}, {"only_largest": True}),
     ],
 )
@@ -84,6 +94,12 @@ def test_words_that_stand_for_nothing_are_told(words, said):
 
 def test_a_gallery_is_the_file_that_the_operator_named():
     assert checked_options("identify", {"gallery": "staff"}, SETTINGS) == {"gallery": "staff.npz"}
+
+
+def test_points_may_be_one_some_or_some_of_several_objects():
+    for points in ([1, 2], [[1, 2], [3, 4]], [[[1, 2]], [[3, 4]]]):
+        told = checked_options("segment", {"points": points}, SETTINGS)["points"]
+        assert np.array_equal(told, points)
 
 
 def test_annotations_have_a_form_in_json():

@@ -74,7 +74,9 @@ def _kind(hint: Any, **bounds: float) -> Any:
         return tuple[tuple(_kind(arg) for arg in args)]
     if Any in typing.get_args(hint) and typing.get_origin(args[0]) is tuple:  # several of them, or lists of several
         several = _kind(args[0])
-        return several | Annotated[list[several], Field(max_length=_ITEMS)]
+        lists = several | Annotated[list[several], Field(max_length=_ITEMS)]
+        one = typing.get_args(args[0])[0]
+        return _kind(one) | lists if typing.get_origin(one) is tuple else lists
     if args:
         return functools.reduce(lambda one, other: one | other, (_kind(arg, **bounds) for arg in args))
     if hint not in _KINDS:
@@ -155,9 +157,9 @@ def _readings(said: Sequence[str]) -> Iterator[Any]:
             told = [json.loads(form.format(word)) for word in said]
         except (ValueError, RecursionError):
             continue
-        yield told
         if len(told) == 1:
             yield told[0]
+        yield told
 
 
 def _resolved(name: str, value: Any, settings: Settings) -> Any:
