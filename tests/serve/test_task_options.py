@@ -67,7 +67,7 @@ def test_an_option_that_is_wrong_is_told_by_its_name(task, given, said):
         (
             "segment",
             {"points": ["[[1, 2], [3, 4]]"], "box": ["1,2,3,4"]},
-            {"points": ((1, 2), (3, 4)), "box": ((1, 2, 3, 4),)},
+            {"points": ((1, 2), (3, 4)), "box": (1, 2, 3, 4)},
         ),
         ("background", {"only_largest": ["true"]}, {"only_largest": True}),
     ],
