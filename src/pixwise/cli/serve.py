@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import click
@@ -23,14 +24,15 @@ def run(config: str, show_config: bool, **given: Any) -> int:
         raise SetupError(
             f"serve needs the extra 'serve', got no {error.name}; run: pip install 'pixwise[serve]'"
         ) from error
-    settings = load_settings(config, **{name: value for name, value in given.items() if value not in (None, (), False)})
+    said = {name: value for name, value in given.items() if value is not None and value is not False and value != ()}
+    read = partial(load_settings, config, **said)
+    settings = read()
     if show_config:
         click.echo(json.dumps(settings.told(), indent=2))
         return 0
-    from pixwise.serve.running import serve
+    from pixwise.serve.running import end_process, serve
 
-    click.echo(f"Pixwise listens on http://{settings.host}:{settings.port}", err=True)
-    serve(settings)
+    end_process(serve(settings, lambda line: click.echo(line, err=True), read))
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
@@ -27,12 +28,13 @@ from pixwise.serve.v1_models import models_routes
 __all__ = ["create_app"]
 
 
-def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, service: Service | None = None, *, patient: bool = False) -> FastAPI:
     """The service as an ASGI application.
 
     Args:
         settings: what the operator set; None reads the environment.
         service: what answers; None makes it of the settings.
+        patient: start when everything is loaded that is to be loaded first, instead of loading it meanwhile.
     """
     service = service or Service(settings or Settings())
     settings = service.settings
@@ -43,7 +45,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
-        lifespan=_lifespan(service),
+        lifespan=_lifespan(service, patient),
         redirect_slashes=False,
     )
     app.state.service = service
@@ -61,15 +63,18 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
     return app
 
 
-def _lifespan(service: Service):
+def _lifespan(service: Service, patient: bool):
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        loading = asyncio.create_task(asyncio.to_thread(service.start))
+        # a daemon, not `to_thread`: what loads for minutes must not hold up the end of the process
+        loading = threading.Thread(target=service.start, name="pixwise-preload", daemon=True)
+        loading.start()
+        while patient and loading.is_alive():
+            await asyncio.sleep(0.05)
         try:
             yield
         finally:
-            loading.cancel()
-            await asyncio.to_thread(service.close, service.settings.grace_s)
+            await asyncio.to_thread(service.close, service.grace_left())
 
     return lifespan
 

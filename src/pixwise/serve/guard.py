@@ -36,7 +36,7 @@ class Doorman:
         )
         scope.setdefault("state", {})["ask"] = ask
         visit = Visit(ask, scope["method"], time.perf_counter())
-        watched = _Watched(visit, send)
+        watched = _Watched(self.service, visit, send)
         try:
             self._check_length(headers)
             await self.app(scope, _counted(receive, self.service.settings.max_body_bytes, visit), watched.send)
@@ -59,8 +59,8 @@ class Doorman:
 class _Watched:
     """The answer on its way out: its headers, and what the log will say of it."""
 
-    def __init__(self, visit: Visit, send: Send):
-        self.visit, self._send = visit, send
+    def __init__(self, service: Service, visit: Visit, send: Send):
+        self.visit, self._service, self._send = visit, service, send
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -75,6 +75,7 @@ class _Watched:
             (b"x-request-id", self.visit.ask.id.encode()),
             (b"x-content-type-options", b"nosniff"),
             (b"server-timing", server_timing(self.visit).encode()),
+            *([(b"connection", b"close")] if self._service.leaving else []),
         ]
 
 

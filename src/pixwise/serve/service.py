@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -84,6 +85,7 @@ class Service:
     Args:
         settings: what the operator set.
         resolve, allow: of the guarded fetcher; tests on one machine give their own.
+        others: says why other processes of the same service cannot answer; empty when they can.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Service:
         *,
         resolve: Callable[[str, int], Any] = resolve_name,
         allow: Callable[[str], bool] = is_public,
+        others: Callable[[], str] = str,
     ):
         if settings.require_gpu:
             choose_providers("cuda")
@@ -102,26 +105,51 @@ class Service:
         self.stock = Stock(settings, self.pool)
         self.crew = Crew(_threads(settings), settings.queue, _own_places(settings), self.traffic)
         self.pixels = PixelBudget(settings.open_pixels)
-        self._resolve, self._allow = resolve, allow
+        self._resolve, self._allow, self._others = resolve, allow, others
+        self._left_at = 0.0  # when it was told to stop, by `time.monotonic`
         self._state = "starting"  # then "ready", or why it never will be, then "closing"
 
     def start(self) -> None:
         """Load what is to be loaded before it is ready."""
         try:
             self.stock.preload()
-            self._state = "ready"
+            self._state = "ready" if self._state == "starting" else self._state
         except PixwiseError as error:
             self._state = f"preload failed: {error}"
             _LOG.error("preload failed: %s", error)
 
+    @property
+    def starting(self) -> bool:
+        """It still loads what is to be loaded first."""
+        return self._state == "starting"
+
     def unready(self) -> str:
-        """Why it cannot answer now; empty when it can."""
+        """Why the service cannot answer now, this process or another one; empty when it can."""
+        return self.unready_itself() or self._others()
+
+    def unready_itself(self) -> str:
+        """Why this process cannot answer now; empty when it can."""
         if self._state != "ready":
             return self._state
         if not self.crew.alive:
             return "a thread is dead"
         late = self.crew.stuck_s()
         return f"a request is {late:.0f} s late" if late > self.settings.stuck_s else ""
+
+    @property
+    def leaving(self) -> bool:
+        """It was told to stop: answers say that their connection ends with them."""
+        return self._left_at > 0
+
+    def leave(self) -> None:
+        """Be ready no more, and go on answering until `close`."""
+        self._left_at = self._left_at or time.monotonic()
+        self._state = "it is shutting down"
+
+    def grace_left(self) -> float:
+        """Seconds that are left for what was taken on."""
+        spent = time.monotonic() - self._left_at if self.leaving else 0.0
+        return max(0.1, self.settings.drain_s + self.settings.grace_s - spent)
 
     def _batching(self, session: Session, card: Card) -> Session:
         """Sessions of the pool are handed out with a batcher in front."""

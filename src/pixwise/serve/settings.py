@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -219,6 +220,15 @@ class Settings(BaseSettings):
     def told(self) -> dict[str, Any]:
         """All settings, as JSON has them; secrets are masked."""
         return self.model_dump(mode="json")
+
+    def handed_over(self) -> str:
+        """All settings for another process, secrets too: for its stdin, not for its arguments or its environment."""
+        return json.dumps(self.model_dump(), default=lambda value: value.get_secret_value())
+
+    @classmethod
+    def taken_over(cls, text: str) -> Settings:
+        """The settings that `handed_over` told."""
+        return cls(**json.loads(text))
 
 
 def load_settings(file: str | Path = "", **given: Any) -> Settings:
