@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import socket
@@ -65,7 +66,7 @@ if __name__ == "__main__":
     try:
         code = main(sys.argv[1:])
     except PixwiseError as error:
-        print(f"pixwise: {error}", file=sys.stderr)
+        logging.getLogger("pixwise.serve").error("worker could not start: %s", error)
         code = 2
     _forget_meters()
     end_process(code)
