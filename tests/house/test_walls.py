@@ -36,7 +36,7 @@ HOMES = {  # package → the only places that may import it; folders end in /
     "huggingface_hub": {"hub.py", "intake.py"},
     "http": {"urls.py", "hub.py", "collections/service.py"},
     "urllib.request": {"urls.py", "hub.py"},
-    "socket": {"urls.py", "hub.py", "collections/service.py", "serve/wire.py"},
+    "socket": {"urls.py", "hub.py", "collections/service.py", "serve/"},
     "rapidocr": {"engine_text.py"},
     "tokenizers": {"language/tokens.py"},
     "click": {"cli/"},
