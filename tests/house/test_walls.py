@@ -34,7 +34,7 @@ TASKS_MAY = {
 HOMES = {  # package → the only places that may import it; folders end in /
     "onnxruntime": {"session.py", "quantize.py"},
     "huggingface_hub": {"hub.py", "intake.py"},
-    "http": {"urls.py", "hub.py", "collections/service.py"},
+    "http": {"urls.py", "hub.py", "collections/service.py", "serve/compatible_client.py"},
     "urllib.request": {"urls.py", "hub.py"},
     "socket": {"urls.py", "hub.py", "collections/service.py", "serve/"},
     "rapidocr": {"engine_text.py"},

@@ -24,6 +24,7 @@ VERBS = {
     "analyze": ("pixwise.cli.analyze", "Ask all questions about a picture at once."),
     **{name: ("pixwise.cli.ask", entry.help) for name, entry in TASKS.items()},
     "cutout": ("pixwise.cli.cutout", "Take the background away, or put another one there."),
+    "caption-folder": ("pixwise.cli.caption_folder", "Write a text beside each picture that says what it shows."),
     "embed-text": ("pixwise.cli.embed_text", "Turn texts into vectors, to compare with those of pictures."),
     "export": ("pixwise.cli.export", "Make a model folder of a transformers checkpoint (needs torch)."),
     "verify": ("pixwise.cli.verify", "Tell whether two faces are of one person."),

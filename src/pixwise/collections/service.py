@@ -28,7 +28,7 @@ from pixwise.collections.focus import EMBEDDINGS, Focus
 from pixwise.collections.rows import Rows, Sample, declared, rows_of
 from pixwise.errors import DataError, LimitError, OptionError, PixwiseError, SourceError
 
-__all__ = ["Entry", "Service", "json_within"]
+__all__ = ["Entry", "Service", "hung_up_at", "json_within", "target_of"]
 
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -67,7 +67,7 @@ class Service:
     embeddings: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
-        _target(self.base)
+        target_of(self.base)
         if self.timeout_s <= 0 or self.tries < 1 or self.max_bytes < 1:
             raise OptionError("timeout_s, tries and max_bytes of a service must be above 0; leave them out")
 
@@ -154,14 +154,14 @@ class Service:
 
     def _get(self, url: str, deadline: float) -> bytes | str:
         """The body, or where it is instead."""
-        kind, host, port, path = _target(url)
+        kind, host, port, path = target_of(url)
         left = deadline - time.monotonic()
         if left <= 0:
             raise self._too_slow(url)
         connection, over = kind(host, port, timeout=left), threading.Event()
         try:
             connection.connect()
-            with _hung_up_at(deadline, connection.sock, over):
+            with hung_up_at(deadline, connection.sock, over):
                 connection.request("GET", path, headers=_HEADERS)
                 body = self._body(connection.getresponse(), url)
             return body
@@ -212,7 +212,7 @@ class _MayPass(Exception):
 
 
 @contextmanager
-def _hung_up_at(deadline: float, sock: socket.socket, over: threading.Event) -> Iterator[None]:
+def hung_up_at(deadline: float, sock: socket.socket, over: threading.Event) -> Iterator[None]:
     """Hang up at the deadline, and say so: the timeout of a socket is for each piece, and a server that sends a byte
     now and then would never be too slow."""
 
@@ -232,8 +232,12 @@ def _hung_up_at(deadline: float, sock: socket.socket, over: threading.Event) -> 
         timer.cancel()
 
 
-def _target(url: str) -> tuple[Any, str, int, str]:
-    """What connects to an address, host, port, and path."""
+def target_of(url: str) -> tuple[Any, str, int, str]:
+    """What connects to the address of a service, host, port, and path.
+
+    Raises:
+        OptionError: it is no http(s) address, or has a password in it.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port

@@ -24,6 +24,7 @@ from pixwise.results import Embedding, Result
 from pixwise.serve.prominence import TARGETS, Part, Prominence
 from pixwise.serve.service import encoded
 from pixwise.task_table import TASKS
+from pixwise.tasks.caption import tokens_within
 
 if TYPE_CHECKING:
     from pixwise.serve.compatible_answers import Desk
@@ -141,8 +142,8 @@ def _description(desk: Desk, params: Params) -> Answer:
     if not isinstance(length, int) or isinstance(length, bool) or length < 1:
         raise OptionError(f"max_length must be a whole number of tokens from 1 up, got {length!r:.80}")
     chosen = desk.choose("caption", setting="describe_image").chosen
-    room = chosen.card.options.get("context", length + 1) - 1  # the first token is given
-    errand = desk.choose("caption", setting="describe_image", options={"max_tokens": max(1, min(length, room))})
+    most = tokens_within(chosen.card.options, length)
+    errand = desk.choose("caption", setting="describe_image", options={"max_tokens": most})
     return lambda look: desk.answer(errand, look.part).text
 
 

@@ -23,7 +23,7 @@ __all__ = ["SCOPES", "Key", "Settings", "load_settings", "unknown_names"]
 SCOPES = ("ask", "jobs", "models", "metrics")  # what a key may be for
 _OTHERS = (  # names of ours that are not the service's
     *("PIXWISE_ASSETS", "PIXWISE_CONFIG", "PIXWISE_DEBUG", "PIXWISE_FETCH_TIMEOUT", "PIXWISE_FONT", "PIXWISE_HOME"),
-    *("PIXWISE_NO_SKIPS", "PIXWISE_POOL_BYTES", "PIXWISE_THREADS", "PIXWISE_URL"),
+    *("PIXWISE_KEY", "PIXWISE_NO_SKIPS", "PIXWISE_POOL_BYTES", "PIXWISE_THREADS", "PIXWISE_URL"),
 )
 _MIB = 2**20
 

@@ -29,12 +29,17 @@ from pixwise.results import Caption
 from pixwise.task import Task
 from pixwise.text import clean_line
 
-__all__ = ["Captioner"]
+__all__ = ["Captioner", "tokens_within"]
 
 Raw = Mapping[str, np.ndarray]
 _OWN = ("min_tokens", "max_tokens", "beams", "length_penalty", "repetition_penalty")  # which None leaves to the card
 _CARDS = ("early_stopping", "no_repeat_ngram", "first_id", "last_id")
 _DRAWN = ("temperature", "top_k", "top_p", "seed")
+
+
+def tokens_within(options: Mapping[str, Any], tokens: int) -> int:
+    """So many tokens, or as many as a model with these options of a card has room for behind the first."""
+    return max(1, min(tokens, options.get("context", tokens + 1) - 1))
 
 
 def start_then_prompt(tokenizer: Tokenizer, prompt: str, options: Mapping[str, Any]) -> np.ndarray:
