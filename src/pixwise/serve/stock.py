@@ -70,7 +70,7 @@ class Stock:
             return Chosen(task, path, load_card(path, task, offline=True))
         card = self._known(task, name)
         if self.settings.built_in and card.runtime != "builtin":
-            raise _not_built_in(task, card)
+            raise _not_built_in(f"model {card.id!r} must be built in, got one that is fetched", card)
         self._check_here(card)
         return Chosen(task, card.id, card)
 
@@ -120,7 +120,7 @@ class Stock:
         if self.settings.built_in:
             builtin = registry.default_card(task, "builtin")
             if builtin is None:
-                raise _not_built_in(task, registry.default_card(task))
+                raise _not_built_in(f"task {task!r} must have a built-in model, got none", registry.default_card(task))
             return Chosen(task, builtin.id, builtin)
         card, note = choose_card(task, pull=self.settings.fetch)
         if card is None:
@@ -203,6 +203,6 @@ class Stock:
         self._loaders.shutdown(wait=False, cancel_futures=True)
 
 
-def _not_built_in(task: str, card: Card | None) -> ModelMissingError:
+def _not_built_in(what: str, card: Card | None) -> ModelMissingError:
     command = f"run: pixwise models pull {store.pull_name(card)}, and serve without --built-in" if card else "none does"
-    return ModelMissingError(f"task {task!r} must have a built-in model, got none; {command}")
+    return ModelMissingError(f"{what}; {command}")
