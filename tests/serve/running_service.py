@@ -15,7 +15,7 @@ import uvicorn
 from pixwise.serve.app import create_app
 from pixwise.serve.service import Service
 from pixwise.serve.settings import load_settings
-from pixwise.serve.wire import protocol_class
+from pixwise.serve.wire import uvicorn_options
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ def served(service: Service | None = None, parser: str = "auto", **settings: Any
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(service=service), http=protocol_class(service.settings, parser), ws="none",
-        log_level="critical", access_log=False, lifespan="on",
+        create_app(service=service), log_level="critical", lifespan="on",
+        **uvicorn_options(service.settings, parser),
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

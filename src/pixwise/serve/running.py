@@ -28,7 +28,7 @@ from pixwise.serve.app import create_app
 from pixwise.serve.logs import set_up
 from pixwise.serve.service import Service
 from pixwise.serve.settings import Settings
-from pixwise.serve.wire import protocol_class
+from pixwise.serve.wire import uvicorn_options
 
 __all__ = ["Listener", "end_process", "run", "serve"]
 
@@ -108,8 +108,8 @@ class Listener(uvicorn.Server):
         settings = service.settings
         super().__init__(
             uvicorn.Config(
-                create_app(service=service, patient=patient), http=protocol_class(settings), ws="none", lifespan="on",
-                log_config=None, access_log=False, server_header=False, backlog=2048,
+                create_app(service=service, patient=patient), **uvicorn_options(settings), lifespan="on",
+                log_config=None, backlog=2048,
                 timeout_keep_alive=max(1, round(settings.head_timeout_s)),
             )
         )  # fmt: skip

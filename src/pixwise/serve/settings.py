@@ -85,6 +85,7 @@ class Settings(BaseSettings):
         max_body_bytes: of a request.
         max_pixels, max_side, max_frames: of a picture.
         open_pixels: of all pictures that are worked on together.
+        open_bytes: of all bodies that are worked on together, half of them of one caller; at least two whole bodies.
         deadline_s: for one request.
         concurrency: requests that are worked on together; 0 is 16, or four for each core.
         queue: requests that may wait.
@@ -101,8 +102,11 @@ class Settings(BaseSettings):
         job_ttl_s: how long the answer of a job is kept.
         keys: API keys; none lets everybody in, which is refused on a public address unless `open` is set.
         open: serve everybody on a public address.
+        trusted_proxies: addresses of gateways whose X-Forwarded-For tells who asks; none trusts nobody's.
         rate: requests per minute of one caller; 0 is no limit.
-        cors_origins: web sites whose pages may ask.
+        allowed_hosts: names by which it may be called, `*.example.com` and `*` too; on 127.0.0.1 also localhost. On
+            a public address none means all.
+        cors_origins: web sites whose pages may ask, as https://example.com.
         allow_urls: fetch addresses that requests name, in the v1 API.
         compatible_urls: fetch the `image_url` of the compatible API.
         compatible: serve the compatible API.
@@ -144,6 +148,7 @@ class Settings(BaseSettings):
     max_side: int = Field(30_000, ge=1)
     max_frames: int = Field(10_000, ge=1)
     open_pixels: int = Field(150_000_000, ge=1)
+    open_bytes: int = Field(256 * _MIB, ge=1)
     deadline_s: float = Field(60.0, gt=0)
     concurrency: int = Field(0, ge=0, le=1024)
     queue: int = Field(256, ge=1)
@@ -160,7 +165,9 @@ class Settings(BaseSettings):
     job_ttl_s: float = Field(3600.0, gt=0)
     keys: tuple[Key, ...] = ()
     open: bool = False
+    trusted_proxies: tuple[str, ...] = ()
     rate: int = Field(0, ge=0)
+    allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     allow_urls: bool = False
     compatible_urls: bool = False
@@ -188,6 +195,23 @@ class Settings(BaseSettings):
     @classmethod
     def _is_device(cls, value: str) -> str:
         check_machine(value)
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for site in value:
+            if site != "*" and not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#@\s]+", site):
+                raise ValueError(f"site must be scheme://host[:port] or *, got {site!r}; leave path and slash out")
+        return value
+
+    @field_validator("keys")
+    @classmethod
+    def _are_of_one_each(cls, value: tuple[Key, ...]) -> tuple[Key, ...]:
+        names = [key.name for key in value]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"name of a key must be its own, got {name!r} twice; rename one")
         return value
 
     @field_validator("preload")

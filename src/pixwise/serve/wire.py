@@ -32,7 +32,7 @@ try:
 except ImportError:  # Windows has no such limit
     resource = None
 
-__all__ = ["MOST_HEAD", "allowed_connections", "protocol_class"]
+__all__ = ["MOST_HEAD", "allowed_connections", "protocol_class", "uvicorn_options"]
 
 _LOG = logging.getLogger("pixwise.serve")
 MOST_HEAD = 64 * 1024  # bytes of a head that is not whole, of chunk extensions and of trailers
@@ -69,6 +69,18 @@ def protocol_class(settings: Settings, parser: str = "auto") -> type[asyncio.Pro
     """
     base = _H11Line if parser == "h11" or HttpToolsProtocol is None else _HttpToolsLine
     return type(base.__name__.strip("_"), (base,), {"room": _Room(settings, allowed_connections(settings))})
+
+
+def uvicorn_options(settings: Settings, parser: str = "auto") -> dict[str, Any]:
+    """What uvicorn must be told so that nothing of it is open that we do not use."""
+    return {
+        "http": protocol_class(settings, parser),
+        "ws": "none",
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "server_header": False,
+        "access_log": False,
+    }
 
 
 @dataclass(eq=False)
