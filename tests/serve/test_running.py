@@ -14,7 +14,7 @@ import pytest
 from many_clients import Clients
 from serving_process import serving
 
-HEAD = b"POST /v1/quality HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST /v1/quality HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n"
 
 
 def connected(url):
@@ -89,7 +89,7 @@ def test_it_says_that_it_goes_before_it_takes_nothing_more(picture_bytes):
 def test_idle_connections_do_not_hold_it_up():
     with serving(PIXWISE_DRAIN_S="0") as place:
         lines = [connected(place.url) for _ in range(3)]
-        lines[0].sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        lines[0].sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         time.sleep(0.2)
         started = time.monotonic()
         assert place.stop(signal.SIGINT) == 0
@@ -138,7 +138,7 @@ def test_no_connection_is_reset_that_the_system_has_set_up():
         while True:
             try:
                 with connected(place.url) as line:
-                    line.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+                    line.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     outcomes[line.recv(4096)[9:12]] += 1
             except ConnectionRefusedError:
                 return
