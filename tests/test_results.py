@@ -14,6 +14,7 @@ from pixwise.results import (
     RESULTS,
     Caption,
     Classes,
+    ClassMap,
     Detections,
     Embedding,
     Faces,
@@ -299,7 +300,7 @@ def test_rows_are_kept_by_a_comparison_in_brackets():
 @pytest.mark.parametrize("cls", tuple(filter(columns, RESULTS)), ids=lambda cls: cls.__name__)
 def test_one_of_a_kind_is_told_in_the_singular(cls):
     one = {Classes: "1 class in", Detections: "1 detection in", Faces: "1 face in", TextLines: "1 line in"}
-    one[Identities] = "1 identity in"
+    one[Identities], one[ClassMap] = "1 identity in", "1 class in"
     assert one.get(cls, f"1 {cls.rows_key[:-1]} in") in made_up(cls, 1, 1)._repr_html_()
 
 

@@ -39,6 +39,7 @@ Config = Mapping[str, Any]
 
 _TASKS = {  # how the name of the architecture ends → task
     "ForObjectDetection": "detect",
+    "ForSemanticSegmentation": "semantic",
     "ForImageClassification": "classify",
     "ForImageClassificationWithTeacher": "classify",
     "BlipForConditionalGeneration": "caption",
@@ -215,6 +216,9 @@ def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[s
         tokens = (config.get("text_config") or {}).get("max_position_embeddings")
         tokens = config.get("max_text_len") if config["model_type"] == "grounding-dino" else tokens
         return {"tokens": tokens} if tokens else {}
+    if task == "semantic":
+        none = [name for name in names_from_config(config, where) if name.lower() == "background"]
+        return {"nothing": none[0]} if none else {}
     kind = str(config.get("model_type"))
     return {"pairs": _PAIRS[kind]} if kind in _PAIRS else {}
 
@@ -312,6 +316,8 @@ def _head(config: Config, task: str, architecture: str, where: str) -> str:
         return _EMBED_HEADS[str(config["model_type"])]
     if task == "background":
         return MATTE_HEADS[matte_kind(config)]
+    if task == "semantic":
+        return "channels_first"
     kind = str(config.get("model_type", ""))
     if task in ("find", "caption"):
         return {"find": _FIND_HEADS, "caption": CAPTION_HEADS}[task][kind]

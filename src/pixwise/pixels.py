@@ -62,6 +62,24 @@ class Fit:
         """The fit of a model that sees the picture as it is."""
         return cls(picture_hw, picture_hw, picture_hw, (1.0, 1.0))
 
+    def content_of(self, map_hw: npt.NDArray) -> npt.NDArray:
+        """The part of a map over the tensor that is picture and not padding.
+
+        Args:
+            map_hw: (..., h, w), which may be smaller than the tensor.
+
+        Returns:
+            (..., h', w'), at least one of each; a view.
+        """
+        scales = [have / tensor for have, tensor in zip(map_hw.shape[-2:], self.tensor_hw, strict=True)]
+        lows = [round(offset * scale) for offset, scale in zip(self.offset_xy[::-1], scales, strict=True)]
+        highs = [
+            round((offset + content) * scale)
+            for offset, content, scale in zip(self.offset_xy[::-1], self.content_hw, scales, strict=True)
+        ]
+        rows, columns = (slice(low, max(low + 1, high)) for low, high in zip(lows, highs, strict=True))
+        return map_hw[..., rows, columns]
+
     def points_to_picture(self, points_xy: npt.ArrayLike) -> Floats:
         """Move points from tensor pixels to picture pixels.
 

@@ -14,6 +14,7 @@
     Embedding    a picture      its vector: near one another where pictures are alike
     Caption      a picture      text, score, tokens, stop, alt_text
     Membership   a picture      whether it is in a collection, and how sure that is
+    ClassMap     a class        label, id, share of the picture    .mask("sky")
     Matte        a picture      what is foreground: alpha           .mask()  .cut(picture)  .over(picture, ground)
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
@@ -36,6 +37,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixwise.boxes import area
+from pixwise.class_map import ClassMap
 from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.masks import Mask
 from pixwise.matte import Matte
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Caption", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
+    "RESULTS", "Caption", "ClassMap", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
     "LabelScores", "Masks", "Matte", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines",
     "Verification", "column", "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
@@ -362,6 +364,7 @@ RESULTS: tuple[type[Result], ...] = (
     Caption,
     Membership,
     Matte,
+    ClassMap,
 )
 
 

@@ -85,6 +85,9 @@ TASKS: dict[str, TaskEntry] = {
     "background": TaskEntry(
         "pixwise.tasks.background", "BackgroundRemover", "Tell the subject from its background.", analysed=False
     ),
+    "semantic": TaskEntry(
+        "pixwise.tasks.semantic", "SemanticSegmenter", "Say which class each pixel belongs to.", analysed=False
+    ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer

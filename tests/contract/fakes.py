@@ -240,7 +240,19 @@ def _matte(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarra
     return {"output": (1 / (1 + np.exp(-logits)) if card.head == "shares" else logits).astype(np.float32)[None]}
 
 
+def _map(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """Logits of all classes at a quarter of the tensor's size; "nothing" is the class that says so, or the first."""
+    side_hw = pixels.shape[1:] if card.recipe.layout == "CHW" else pixels.shape[:2]
+    height, width = (max(1, side // 4) for side in side_hw)
+    logits = _random(pixels).normal(0, 1, (len(card.names), height, width)).astype(np.float32)
+    if nothing:
+        logits[card.names.index(card.options.get("nothing", card.names[0]))] = 50
+    return {"logits": logits if card.head == "channels_first" else logits.transpose(1, 2, 0)}
+
+
 HEADS = {
+    "channels_first": _map,
+    "channels_last": _map,
     "logits": _matte,
     "shares": _matte,
     "florence": _written,

@@ -54,7 +54,7 @@ def test_the_answer_has_the_declared_type_and_names_its_model(name, card):
 
 @pytest.mark.parametrize(
     ("name", "card"),
-    [(name, card) for name, card in ASKED if name not in ALWAYS],
+    [(name, card) for name, card in ASKED if name not in ALWAYS and not (name == "semantic" and not card.options)],
     ids=lambda each: getattr(each, "id", each),
 )
 def test_nothing_there_is_an_answer_of_length_zero(name, card):

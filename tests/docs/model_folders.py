@@ -49,6 +49,13 @@ def _clip(folder: Path) -> None:
     texts.save(texts.make("clip"), folder)
 
 
+def _class_map(folder: Path) -> None:
+    from oracle import tiny
+
+    processor = {"image_processor_type": "SegformerImageProcessor", "size": {"height": 128, "width": 128}}
+    tiny.save("segformer", tiny.make("segformer"), processor, folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
     "captioner": _captioner,
@@ -57,6 +64,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "clip": _clip,
     "finder": _finder,
     "florence2": _florence,
+    "deeplab": _class_map,
 }
 
 

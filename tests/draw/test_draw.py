@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pixwise.draw import Canvas, colour_of, draw, draw_into
-from pixwise.draw.palette import contrast, on
+from pixwise.draw.palette import PALETTE, colours_of, contrast, on
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import (
     RESULTS,
     Classes,
+    ClassMap,
     Codes,
     Detections,
     Embedding,
@@ -70,6 +71,12 @@ def samples(width, height):
             labels=["a receipt", "a landscape"],
         ),
         Matte.of(np.pad(np.full((height // 2, width), 255, np.uint8), ((0, height - height // 2), (0, 0)))),
+        ClassMap(
+            labels=["sky", "tree"],
+            label_ids=[1, 3],
+            shares=[0.6, 0.4],
+            map=np.array([1, 3, 0])[np.arange(width) * 3 // width][None].repeat(height, axis=0),
+        ),
         Classes(labels=["tabby cat", "tiger cat"], label_ids=[1, 2], scores=[0.8, 0.1]),
         LabelScores(
             decided="other",
@@ -415,3 +422,9 @@ def test_quads_that_are_lines_or_points_do_no_harm():
     for quad in ([[10, 10]] * 4, [[10, 10], [90, 10], [90, 10], [10, 10]], [[0, 0], [50, 50], [90, 90], [20, 20]]):
         lines = TextLines(texts=["flat"], scores=[1], quads=[quad], boxes=[[10, 10, 90, 11]])
         assert draw(blank(100, 60), lines).size == (100, 60)
+
+
+def test_classes_that_share_a_colour_get_another_one_side_by_side():
+    assert colour_of("cat") == colour_of("dog")
+    assert colours_of(["cat", "dog", "cat"]) == [colour_of("cat"), PALETTE[PALETTE.index(colour_of("cat")) + 1]]
+    assert len(colours_of(f"class {number}" for number in range(100))) == 100

@@ -18,6 +18,7 @@ TASKS_MAY = {
     "boxes",
     "masks",
     "maps",
+    "label_map",
     "points",
     "prompts",
     "sam",

@@ -112,8 +112,28 @@ def mobilenet_v2() -> torch.nn.Module:
     return transformers.MobileNetV2ForImageClassification(config)
 
 
+def segformer() -> torch.nn.Module:
+    return transformers.SegformerForSemanticSegmentation(
+        transformers.SegformerConfig(
+            num_encoder_blocks=4, depths=[1] * 4, hidden_sizes=[8, 16, 16, 32], num_attention_heads=[1, 2, 2, 4],
+            decoder_hidden_size=32, id2label={**CLASSES, 0: "background"},
+        )
+    )  # fmt: skip
+
+
+def dpt() -> torch.nn.Module:
+    return transformers.DPTForSemanticSegmentation(
+        transformers.DPTConfig(
+            hidden_size=32, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, image_size=SIDE,
+            backbone_out_indices=[0, 1, 2, 3], neck_hidden_sizes=[8, 16, 16, 32], fusion_hidden_size=16,
+            id2label=CLASSES,
+        )
+    )  # fmt: skip
+
+
 MODELS = {made.__name__: made for made in (
     rt_detr, rt_detr_v2, d_fine, rf_detr, detr, convnext, vit, vit_multi_label, mobilenet_v2,
+    segformer, dpt,
 )}  # fmt: skip
 _SIDES = {"rf_detr": 112, "vit": 96, "vit_multi_label": 96, "mobilenet_v2": 96}
 

@@ -16,12 +16,14 @@ import numpy as np
 from PIL import Image
 
 from pixwise.draw.canvas import Canvas, LegendRow
-from pixwise.draw.palette import PALETTE, colour_of
+from pixwise.draw.maps import paint_map
+from pixwise.draw.palette import PALETTE, colour_of, colours_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import (
     Caption,
     Classes,
+    ClassMap,
     Codes,
     Detections,
     Embedding,
@@ -214,3 +216,17 @@ def _(result: Matte, canvas: Canvas) -> None:
     odd = (np.arange(height)[:, None] // square + np.arange(width) // square) % 2
     board = Image.fromarray(np.where(odd, 204, 255).astype(np.uint8)).convert("RGB")
     canvas.image.paste(Image.composite(canvas.image, board, Image.fromarray(result.mask())))
+
+
+@draw_into.register
+def _(result: ClassMap, canvas: Canvas) -> None:
+    if not len(result):
+        return
+    colours = colours_of(result.labels)
+    paint_map(canvas, result.ids(), dict(zip(result.label_ids.tolist(), colours, strict=True)))
+    rows = zip(result[:_MOST_LABELS], colours, strict=False)
+    canvas.legend([LegendRow(f"{row.label} {_percent(row.share)}", colour) for row, colour in rows])
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.005 else "< 1%"

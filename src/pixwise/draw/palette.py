@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from functools import cache
 
-__all__ = ["BLACK", "PALETTE", "WHITE", "colour_of", "contrast", "on", "srgb_from_oklch"]
+__all__ = ["BLACK", "PALETTE", "WHITE", "colour_of", "colours_of", "contrast", "on", "srgb_from_oklch"]
 
 Colour = tuple[int, int, int]
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
@@ -64,6 +65,20 @@ def colour_of(label: str) -> Colour:
     """The colour of a label. Not Python's `hash`, which differs from process to process."""
     digest = hashlib.blake2b(label.encode("utf-8", "replace"), digest_size=8).digest()
     return PALETTE[int.from_bytes(digest, "big") % len(PALETTE)]
+
+
+def colours_of(labels: Iterable[str]) -> list[Colour]:
+    """A colour for each of some labels that stand side by side: their own, or the next free one where two share it.
+
+    With more labels than colours some come twice.
+    """
+    taken: dict[str, Colour] = {}
+    for label in labels:
+        start = PALETTE.index(colour_of(label))
+        turned = PALETTE[start:] + PALETTE[:start]
+        free = (colour for colour in turned if colour not in taken.values())
+        taken.setdefault(label, next(free, turned[0]))
+    return list(taken.values())
 
 
 def contrast(a: Colour, b: Colour) -> float:

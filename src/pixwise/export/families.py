@@ -31,6 +31,7 @@ _DINO, _REGISTERS = "Oquab et al. 2023, arXiv:2304.07193", "Darcet et al. 2023, 
 _CONVNEXT, _VIT = "Liu et al. 2022, arXiv:2201.03545", "Dosovitskiy et al. 2020, arXiv:2010.11929"
 _ENDING = ("ForImageClassification",)
 _ANY_CLASSES = "AutoModelForImageClassification"
+_ANY_MAP, _MAPS = "AutoModelForSemanticSegmentation", ("ForSemanticSegmentation",)
 
 FAMILIES: tuple[Family, ...] = (
     Family("CLIP", ("clip",), "embed", "CLIPModel", clip_parts, "image_embeds", _CLIP, clip_options, True, batch=8),
@@ -79,6 +80,13 @@ FAMILIES: tuple[Family, ...] = (
         "detr_sigmoid",
         "Peng et al. 2024, arXiv:2410.13842",
         tolerance=1e-2,  # its distances are differences of large numbers
+    ),
+    *(
+        Family(title, (kind,), "semantic", _ANY_MAP, classifier_parts, "channels_first", paper, architectures=_MAPS)
+        for title, kind, paper in (
+            ("SegFormer", "segformer", "Xie et al. 2021, arXiv:2105.15203"),
+            ("DPT", "dpt", "Ranftl et al. 2021, arXiv:2103.13413"),
+        )
     ),
     Family("DETR", ("detr",), "detect", "DetrForObjectDetection", detr_parts, "detr_softmax", _DETR),
     Family(

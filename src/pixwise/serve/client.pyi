@@ -10,6 +10,7 @@ from PIL import Image
 from pixwise.results import (
     Caption,
     Classes,
+    ClassMap,
     Codes,
     Detections,
     Embedding,
@@ -304,6 +305,24 @@ class Client:
         only_largest: bool = False,
         feather: float = 0.0,
     ) -> Matte: ...
+    @overload
+    def semantic(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_share: float = 0.0,
+    ) -> list[ClassMap]: ...
+    @overload
+    def semantic(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_share: float = 0.0,
+    ) -> ClassMap: ...
     @overload
     def caption(
         self,
@@ -624,6 +643,24 @@ class AsyncClient:
         only_largest: bool = False,
         feather: float = 0.0,
     ) -> Matte: ...
+    @overload
+    async def semantic(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_share: float = 0.0,
+    ) -> list[ClassMap]: ...
+    @overload
+    async def semantic(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_share: float = 0.0,
+    ) -> ClassMap: ...
     @overload
     async def caption(
         self,

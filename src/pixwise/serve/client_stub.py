@@ -42,7 +42,7 @@ OnError = Literal["raise", "return"]
 
 def stub() -> str:
     """The text of the stub."""
-    results = sorted({task_class(task).result_type.__name__ for task in TASKS})
+    results = sorted({task_class(task).result_type.__name__ for task in TASKS}, key=str.lower)
     lines = [_HEAD.format(results="".join(f"\n    {name}," for name in results))]
     for cls, awaited in ((client.Client, False), (client.AsyncClient, True)):
         lines += [f"class {cls.__name__}:", *(f"    {line}" for line in (*_own(cls), *_tasks(awaited))), ""]

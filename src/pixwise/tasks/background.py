@@ -92,7 +92,7 @@ class BackgroundRemover(Task):
     def postprocess(self, raw: Raw, fit: Fit) -> Matte:
         shares = self.heads[self.card.head](self._map(raw))  # (h, w) of the tensor
         back = "bilinear" if self.card.recipe.resample in _STAIRS else self.card.recipe.resample
-        alpha = Alpha.from_shares(_seen(shares, fit), fit.picture_hw, back)
+        alpha = Alpha.from_shares(fit.content_of(shares), fit.picture_hw, back)
         alpha = alpha.only_largest() if self.only_largest else alpha
         return Matte.of(alpha.feathered(self.feather))
 
@@ -128,15 +128,3 @@ class BackgroundRemover(Task):
 
     def _opened(self, source: Any) -> Picture:
         return Picture.open(source, limits=self.limits, allow_urls=self.allow_urls, background=self.background)
-
-
-def _seen(shares: np.ndarray, fit: Fit) -> np.ndarray:
-    """The part of a map that is picture and not padding; the map may be smaller than the tensor."""
-    scales = [have / tensor for have, tensor in zip(shares.shape, fit.tensor_hw, strict=True)]
-    lows = [round(offset * scale) for offset, scale in zip(fit.offset_xy[::-1], scales, strict=True)]
-    highs = [
-        round((offset + content) * scale)
-        for offset, content, scale in zip(fit.offset_xy[::-1], fit.content_hw, scales, strict=True)
-    ]
-    rows, columns = (slice(low, max(low + 1, high)) for low, high in zip(lows, highs, strict=True))
-    return shares[rows, columns]
