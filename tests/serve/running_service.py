@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +32,8 @@ class Place:
 @contextlib.contextmanager
 def served(service: Service | None = None, parser: str = "auto", **settings: Any) -> Iterator[Place]:
     """A service in a thread of this process, on a free port of the loopback."""
-    service = service or Service(load_settings(**{"log": "none", "concurrency": 8, **settings}))
+    jobs = f"{tempfile.gettempdir()}/pixwise-jobs-{uuid.uuid4().hex}"  # made when a test gives a job, not before
+    service = service or Service(load_settings(**{"log": "none", "concurrency": 8, "jobs_folder": jobs, **settings}))
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(

@@ -23,6 +23,7 @@ from pixwise.serve.ui_routes import ui_routes
 from pixwise.serve.v1 import task_routes
 from pixwise.serve.v1_analyze import analyze_routes
 from pixwise.serve.v1_embeddings import embeddings_routes
+from pixwise.serve.v1_jobs import job_routes
 from pixwise.serve.v1_models import models_routes
 
 __all__ = ["create_app"]
@@ -49,7 +50,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None,
         redirect_slashes=False,
     )
     app.state.service = service
-    v1 = (analyze_routes(service), embeddings_routes(service), models_routes(service), task_routes(service))
+    v1 = (analyze_routes(service), embeddings_routes(service), models_routes(service), job_routes(service),
+          task_routes(service))  # fmt: skip
     for router in (*v1, health_routes(service)):
         app.include_router(router)
     if settings.ui:
