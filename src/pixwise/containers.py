@@ -17,7 +17,7 @@ __all__ = [
 
 _MAX_SEGMENTS = 10_000  # JPEG; 255 carry the largest colour profile
 _MAX_JUNK = 65_536  # bytes between the segments of a JPEG
-_MAX_SCANS = 1_000  # JPEG; a picture has about ten
+_MAX_SCANS = 100  # JPEG; a picture has about ten, and each goes over all of its pixels, however few bytes it has
 _MAX_CHUNKS = 200_000  # PNG; 256 MB in chunks of 8 kB are 32 768
 _MAX_PAGES = 200_000  # TIFF
 _MAX_BLOCKS = 2_000_000  # GIF; 256 MB in blocks of 255 bytes are a million

@@ -21,6 +21,8 @@ from pixwise.serve.strict_json import read_json
         (b'{"\\udfff": 1}', "half of one"),
         (b"[" * 40 + b"]" * 40, "at most 32"),
         (b"[" * 100_000, "at most 32"),
+        (b"[" + b"1," * 100_000 + b"1]", "at most 100,000 values, got more"),
+        ("[" + "{}," * 50_000 + "1]", "at most 100,000 values, got more"),
         ('{"a": "é"}'.encode("latin-1"), "UTF-8, got other bytes at 7"),
         ('{"a": 1}'.encode("utf-16"), "UTF-8"),
         ('\ufeff{"a": 1}'.encode(), "must be JSON"),

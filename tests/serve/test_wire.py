@@ -123,6 +123,24 @@ def test_a_refused_body_is_read_on_so_that_the_refusal_is_seen(place):
     assert "must be at most" in answer.json()["detail"]
 
 
+def test_a_connection_is_used_again_after_a_refusal_that_came_before_the_body(place):
+    head = post_head("/v1/quality", length=10_000).replace(b"image/png", b"text/plain")
+    with dial(place.url, head) as line:
+        assert status_of(line.recv(65_536)) == 415
+        line.sendall(b"x" * 10_000 + GET)
+        assert b"alive" in line.recv(65_536)
+        time.sleep(0.2)
+        line.sendall(GET)
+        assert b"alive" in line.recv(65_536)
+
+
+def test_the_rest_of_such_a_body_has_an_end(place):
+    head = post_head("/v1/quality", length=10_000).replace(b"image/png", b"text/plain")
+    with dial(place.url, head) as line:
+        assert status_of(line.recv(65_536)) == 415
+        assert 0.2 < dripped(line, b"x", 3) < 1.5
+
+
 def test_an_answer_that_nobody_reads_is_dropped(place):
     noise = _noise()
     with dial(place.url) as line:

@@ -70,7 +70,6 @@ class Arrival:
     def __init__(self, receive: Receive, settings: Settings, visit: Visit, budget: ByteBudget):
         self._receive, self._settings, self._visit, self._budget = receive, settings, visit, budget
         self._caller, self._counted = visit.ask.caller, 0
-        self._whole = False
 
     async def receive(self) -> Message:
         """The next piece.
@@ -79,10 +78,10 @@ class Arrival:
             Problem: 408, it comes too late; 413, it is too much.
             Busy: all bodies together are too much.
         """
-        if self._whole:  # what comes now is the end of the connection, for which anybody may wait
+        if self._visit.whole:  # what comes now is the end of the connection, for which anybody may wait
             return await self._receive()
         message = await self._in_time()
-        self._whole = not message.get("more_body", False)
+        self._visit.whole = not message.get("more_body", False)
         piece = len(message.get("body", b""))
         self._visit.bytes_in += piece
         if self._visit.bytes_in > self._settings.max_body_bytes:

@@ -23,6 +23,7 @@ from pixwise.serve.guard import ask_of
 from pixwise.serve.leaving import watching
 from pixwise.serve.problems import Problem
 from pixwise.serve.service import Service, Source
+from pixwise.serve.strict_json import read_json
 from pixwise.serve.together import Helpers
 
 __all__ = ["PATHS", "PlainErrors", "asked_of", "compatible_routes"]
@@ -143,9 +144,9 @@ def _told_of(form: FormData) -> Any:
     if text is None:
         raise _refused("tasks_json must be a list of tasks as JSON, got none")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _refused(f"tasks_json must be a list of tasks as JSON, got what is none: {error!s:.200}") from error
+        return read_json(text, "tasks_json")
+    except Problem as problem:
+        raise _refused(f"tasks_json must be a list of tasks as JSON, got what is none: {problem.detail}") from problem
 
 
 def _kind(told: Any) -> str:

@@ -28,6 +28,7 @@ __all__ = ["Doorman", "ask_of"]
 
 _MOST_HEADERS, _MOST_HEAD = 100, 32 * 1024
 _ONCE = ("authorization", "content-length", "content-type", "host", "origin", "x-api-key")
+_LARGE_REST = 64 * 1024  # bytes of a body: less is read on, so that the connection can be used again
 _LATE_S = 5.0  # after its deadline a request that has not ended by itself is ended
 _HTML = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -56,7 +57,7 @@ class Doorman:
         )
         scope.setdefault("state", {})["ask"] = ask
         visit = Visit(ask, scope["method"], time.perf_counter())
-        watched = _Watched(self.service, visit, send, self.origins.told(headers))
+        watched = _Watched(self.service, visit, send, headers, self.origins.told(headers))
         try:
             await self._let_in(scope, receive, headers, watched)
         except ClientDisconnect:
@@ -125,8 +126,16 @@ def _check_head(scope: Scope) -> None:
 class _Watched:
     """The answer on its way out: its headers, and what the log will say of it."""
 
-    def __init__(self, service: Service, visit: Visit, send: Send, told: Mapping[str, str]):
+    def __init__(self, service: Service, visit: Visit, send: Send, headers: Mapping[str, str], told: Mapping[str, str]):
         self.visit, self._service, self._send, self._told = visit, service, send, told
+        self._chunked, length = "transfer-encoding" in headers, headers.get("content-length", "")
+        self._length = int(length) if length.isdecimal() else 0
+
+    @property
+    def _is_last(self) -> bool:
+        """Nothing more is asked on this connection: we leave, or much of a body is still to come that nobody wants."""
+        rest = 0 if self.visit.whole else self._length - self.visit.bytes_in
+        return self._service.leaving or rest > _LARGE_REST or (self._chunked and not self.visit.whole)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -146,7 +155,7 @@ class _Watched:
             "cross-origin-resource-policy": "cross-origin" if len(self._told) > 1 else "same-origin",
             "cache-control": "no-store",
             "server-timing": server_timing(self.visit),
-            **({"connection": "close"} if self._service.leaving else {}),
+            **({"connection": "close"} if self._is_last else {}),
             **{name.lower(): value for name, value in self._told.items()},
         }
         if said.get(b"content-type", b"").startswith(b"text/html"):

@@ -37,6 +37,7 @@ class Visit:
         route: the path as the description of the service has it; `none` for one that is not there.
         status: of the answer; 0 while there is none, 499 in the log for one who left before.
         bytes_in, bytes_out: of the bodies.
+        whole: all of the request's body has come.
         started: by `time.perf_counter`.
     """
 
@@ -47,6 +48,7 @@ class Visit:
     status: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
+    whole: bool = False
 
     @property
     def seconds(self) -> float:

@@ -14,6 +14,7 @@ from pixwise.serve.problems import Problem
 
 __all__ = ["read_json"]
 
+_MOST_VALUES = 100_000  # numbers, texts, lists, objects; more of them hold up everybody else while they are read
 _DEEPEST = 32  # lists and objects inside one another; no body of ours needs six
 
 
@@ -27,6 +28,8 @@ def read_json(text: bytes | str, what: str = "body") -> Any:
     Raises:
         Problem: 400, it is no JSON, or JSON that means two things or nothing.
     """
+    if _values(text) > _MOST_VALUES:
+        raise Problem(400, f"{what} must have at most {_MOST_VALUES:,} values, got more; send several requests", "body")
     try:
         told = json.loads(
             text if isinstance(text, str) else text.decode("utf-8"),
@@ -42,6 +45,12 @@ def read_json(text: bytes | str, what: str = "body") -> Any:
         raise Problem(400, f"{what} must be JSON, got what is none: {str(error)[:200]}", "body") from error
     _check(told, what, 0)
     return told
+
+
+def _values(text: bytes | str) -> int:
+    """How many there can be at most, without reading them: the commas of texts count, too."""
+    marks = (b",", b"[", b"{") if isinstance(text, bytes) else (",", "[", "{")
+    return sum(text.count(mark) for mark in marks)
 
 
 def _once(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pixwise.serve.settings import Settings
@@ -219,10 +220,8 @@ class _Line:
 
     def on_response_complete(self) -> None:
         self.since = self.loop.time()
-        owes = self.owes
+        self.begun = self.owes  # the rest of a body that nobody wants has as long as a head
         super().on_response_complete()
-        if owes:  # the rest of a body that nobody wants is no head
-            self.transport.close()
 
     def look(self, now: float) -> None:
         """Close what is waited for in vain."""
@@ -234,6 +233,13 @@ class _Line:
                 self.refuse(408, f"head must come whole within {settings.head_timeout_s:g} s, got a part of it")
             else:
                 self.drop()
+
+    def end_of_rest(self) -> None:
+        """A body whose request was answered before it was whole has come to its end."""
+        if self.state == "head":
+            self.begun = False
+            if self.cycle is not None:
+                self.cycle.more_body = False
 
     def _is_unread(self, now: float) -> bool:
         """Whether the client has read next to nothing of its answer for a while."""
@@ -279,6 +285,8 @@ class _H11Line(_Line, H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]:
+            self.end_of_rest()
         if len(self.conn.trailing_data[0]) > _MOST_PIPELINED * MOST_HEAD:
             self.drop()
 
@@ -311,6 +319,10 @@ else:
         def on_body(self, body: bytes) -> None:
             self._body += len(body)
             super().on_body(body)
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            self.end_of_rest()
 
         def _unsupported_upgrade_warning(self) -> None:
             """Whoever asks for another protocol is answered in this one, and may not fill the log."""
