@@ -1,5 +1,8 @@
 """Maps enlarged and compared, against OpenCV; holes and islands."""
 
+import time
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 
 from pixwise.errors import ShapeError
 from pixwise.maps import enlarge, mask_above, stability, without_holes, without_islands
+from pixwise.masks import Mask
 
 SIDES = st.integers(1, 40)
 
@@ -43,6 +47,23 @@ def test_a_map_has_two_axes():
 def test_stability_is_the_share_that_a_higher_threshold_leaves():
     assert stability(np.float32([[5, 0.5, -0.5, -5]])) == pytest.approx(1 / 3)
     assert stability(np.full((2, 2), -9, np.float32)) == 0.0
+
+
+def test_a_hundred_masks_of_twelve_megapixels_take_under_sixty_megabytes():
+    rough = np.random.default_rng(0).normal(size=(100, 256, 256)).astype(np.float32)
+    tracemalloc.start()
+    masks = [Mask.from_array(mask_above(cv2.GaussianBlur(one, (0, 0), 12), (3000, 4000))) for one in rough]
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len({mask.area for mask in masks}) == 100
+    assert (kept < 20e6, most < 60e6) == (True, True)
+
+
+def test_a_mask_of_twelve_megapixels_takes_a_fraction_of_a_second():
+    rough = cv2.GaussianBlur(random_map(256, 256), (0, 0), 12)
+    started = time.perf_counter()
+    Mask.from_array(mask_above(rough, (3000, 4000)))
+    assert time.perf_counter() - started < 0.5  # 30 ms alone
 
 
 def ring():

@@ -21,6 +21,7 @@ from pixwise.errors import CardError, UnknownModelError
 from pixwise.own_captions import CAPTION_HEADS, caption_files, caption_options
 from pixwise.own_florence import florence_card
 from pixwise.own_mattes import MATTE_HEADS, matte_kind
+from pixwise.own_segments import SEGMENT_HEADS, segment_files
 from pixwise.own_texts import text_files, text_options
 from pixwise.processors import recipe_from_config
 from pixwise.registry import Card, CardFile, card_from_table, cards
@@ -186,10 +187,11 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    names = (
-        names_from_config(config, id) if task not in ("find", "caption", "background") else ()
-    )  # find: its labels are the user's
-    if task == "caption":
+    nameless = ("background", "caption", "find", "segment")  # find: its labels are the user's
+    names = names_from_config(config, id) if task not in nameless else ()
+    if task == "segment":
+        mine, options = segment_files(files, id, onnx), {}
+    elif task == "caption":
         mine, options = caption_files(files, id, onnx), caption_options(config, generation, id)
     else:
         onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
@@ -294,12 +296,15 @@ def _task_of(config: Config, architecture: str, task: str, where: str) -> str:
         answers = "find"
     if matte_kind(config):
         answers = "background"
+    if str(config.get("model_type")) in SEGMENT_HEADS:
+        answers = "segment"
     if not answers and "For" not in architecture:
         answers = "embed" if str(config.get("model_type")) in _EMBED_HEADS else "classify"  # timm: only "resnet50"
     if not answers or task not in ("", answers):
         endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name))
-        others = {"embed": f"…Model of {', '.join(_EMBED_HEADS)}", "find": f"model_type {', '.join(_FIND_HEADS)}"}
-        others["background"] = f"model_type {', '.join(MATTE_HEADS)}"
+        others = {"embed": f"…Model of {', '.join(_EMBED_HEADS)}"}
+        for name, heads in (("find", _FIND_HEADS), ("segment", SEGMENT_HEADS), ("background", MATTE_HEADS)):
+            others[name] = f"model_type {', '.join(heads)}"
         endings = others.get(task) or endings or "a card.toml"
         what = f"one for {answers!r} ({architecture})" if answers else architecture
         raise CardError(
@@ -319,8 +324,8 @@ def _head(config: Config, task: str, architecture: str, where: str) -> str:
     if task == "semantic":
         return "channels_first"
     kind = str(config.get("model_type", ""))
-    if task in ("find", "caption"):
-        return {"find": _FIND_HEADS, "caption": CAPTION_HEADS}[task][kind]
+    if task in ("find", "caption", "segment"):
+        return {"find": _FIND_HEADS, "caption": CAPTION_HEADS, "segment": SEGMENT_HEADS}[task][kind]
     if kind not in _DETECT_HEADS:
         raise CardError(
             f"{where}: model_type of a detector must be one of {', '.join(_DETECT_HEADS)}, got {kind!r} "

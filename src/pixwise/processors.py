@@ -57,6 +57,8 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "Pvt": {**_PLAIN, **_IMAGENET, "resample": 3, "size": 224},
     "RTDetr": _STRETCHED,
     "RfDetr": _DETR,
+    "Sam": {**_PLAIN, **_IMAGENET, "resample": 2, "do_pad": True, "size": {"longest_edge": 1024}, "pad_size": 1024},
+    "Sam2": {**_PLAIN, **_IMAGENET, "resample": 2, "size": {"height": 1024, "width": 1024}},
     "Segformer": {**_PLAIN, **_IMAGENET, "resample": 2, "size": 512, "do_center_crop": False},
     "Siglip": {**_PLAIN, **_HALF, "resample": 3, "size": 224},
     "ViT": {**_PLAIN, **_HALF, "resample": 2, "size": 224},
@@ -139,7 +141,8 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
     if "max_height" in size:
         return {"resize": "longest", "size_hw": (size["max_height"], size["max_width"]), **filters}
     if "shortest_edge" not in size:
-        return {"resize": "longest", "size_hw": (size["longest_edge"], size["longest_edge"]), **filters}
+        rounding = {"rounding": "nearest"} if kind == "Sam" else {}
+        return {"resize": "longest", "size_hw": (size["longest_edge"], size["longest_edge"]), **rounding, **filters}
     edge = size["shortest_edge"]
     if kind == "ConvNext" and edge >= 384:  # from 384 on its processor stretches and does not crop
         return {"resize": "stretch", "size_hw": (edge, edge), **filters}

@@ -38,18 +38,18 @@ class Form(NamedTuple):
         grid: it can be asked for everything.
     """
 
-    decode: Callable[[Ask, Arrays, Arrays], Candidates]
+    decode: Callable[[Ask, Arrays, Arrays, bool], Candidates]
     boxes: bool = True
     masks: bool = False
     grid: bool = True
 
 
-def decode_sam(ask: Ask, embeddings: Arrays, prompts: Arrays) -> Candidates:
+def decode_sam(ask: Ask, embeddings: Arrays, prompts: Arrays, together: bool = True) -> Candidates:
     """SAM as transformers has it (Kirillov et al. 2023), exported for points alone."""
     return _three(ask({**embeddings, **prompts}), "pred_masks", "iou_scores")
 
 
-def decode_sam2(ask: Ask, embeddings: Arrays, prompts: Arrays) -> Candidates:
+def decode_sam2(ask: Ask, embeddings: Arrays, prompts: Arrays, together: bool = True) -> Candidates:
     """SAM 2 as transformers has it (Ravi et al. 2024). Its export takes points and boxes together for one object only.
 
     Where there are boxes alone, points have the shape (1, 1, 0, 2): so transformers.js feeds it.
@@ -62,14 +62,18 @@ def decode_sam2(ask: Ask, embeddings: Arrays, prompts: Arrays) -> Candidates:
     return _joined(_three(ask({**embeddings, **mine}), "pred_masks", "iou_scores") for mine in asked)
 
 
-def decode_tokens(ask: Ask, embeddings: Arrays, prompts: Arrays, *, pads: bool) -> Candidates:
-    """SAM's own export: corners of boxes are points with labels of their own; one object at a time.
+def decode_tokens(ask: Ask, embeddings: Arrays, prompts: Arrays, together: bool, *, pads: bool) -> Candidates:
+    """SAM's own export: corners of boxes are points with labels of their own.
 
     Args:
         ask, embeddings, prompts: see above.
+        together: it takes several objects with as many points each at once, as our own exports do; SAM's takes one.
         pads: the graph adds by itself the point that stands for "no box" (exports of SAM 2); SAM's does not.
     """
     asked = [_tokens(mine, pads) for mine in _apart(prompts)]
+    if together and len({each["point_labels"].shape for each in asked}) == 1:
+        every = {name: np.concatenate([each[name] for each in asked]) for name in asked[0]}
+        asked = [{**every, **{name: asked[0][name] for name in ("has_mask_input", "orig_im_size")}}]
     return _joined(_three(ask({**embeddings, **mine}), "masks", "iou_predictions") for mine in asked)
 
 

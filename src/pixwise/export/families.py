@@ -9,6 +9,7 @@ from pixwise.errors import CardError, OptionError
 from pixwise.export.captioners import blip_parts, captioner_options, encoder_decoder_parts
 from pixwise.export.detectors import detr_parts, fixed_size_parts
 from pixwise.export.parts import Family
+from pixwise.export.segmenters import sam2_parts, sam_parts, segmenter_options
 from pixwise.export.towers import (
     classifier_parts,
     clip_options,
@@ -110,6 +111,26 @@ FAMILIES: tuple[Family, ...] = (
         "Li et al. 2021, arXiv:2109.10282",
         captioner_options,
         True,
+    ),
+    Family(
+        "SAM",
+        ("sam",),
+        "segment",
+        "SamModel",
+        sam_parts,
+        "sam_tokens",
+        "Kirillov et al. 2023, arXiv:2304.02643",
+        segmenter_options,
+    ),
+    Family(
+        "SAM 2",
+        ("sam2", "sam2_video"),
+        "segment",
+        "Sam2Model",
+        sam2_parts,
+        "sam2_tokens",
+        "Ravi et al. 2024, arXiv:2408.00714",
+        segmenter_options,
     ),
 )
 

@@ -96,6 +96,7 @@ class Segmenter(Task):
     name: ClassVar[str] = "segment"
     result_type: ClassVar[type] = Masks
     heads: ClassVar[Mapping[str, Any]] = FORMS
+    card_options: ClassVar[Mapping[str, str]] = {"together": "bool"}
     part: ClassVar[str] = "encoder"
     positional: ClassVar[str] = "points"
     aliases: ClassVar[Mapping[str, str]] = {"point": "points", "label": "labels"}
@@ -257,7 +258,7 @@ class Segmenter(Task):
             fed = {name: array for name, array in feeds.items() if not names or name in names}
             return self.session.run(fed, "decoder")
 
-        logits, scores = FORMS[self.card.head].decode(ask, embeddings, part)
+        logits, scores = FORMS[self.card.head].decode(ask, embeddings, part, self.card.options.get("together", False))
         if not (np.isfinite(scores).all() and np.isfinite(logits).all()):
             raise ShapeError(f"model {self.card.id!r} must give finite masks and scores, got NaN; use its fp32 files")
         return logits, scores
@@ -284,15 +285,18 @@ class Segmenter(Task):
         masks = [self._mask(raw["logits"][0, row], fit) for row in found]
         there = [place for place, mask in enumerate(masks) if mask.area]
         found, masks = np.array(found, int)[there], [masks[place] for place in there]
+        boxes = np.array([mask.box for mask in masks], np.float32).reshape(-1, 4)
         result = Masks(
             objects=raw["objects"][0, found],
             scores=np.clip(raw["scores"][0, found], 0, 1),
             stabilities=raw["stabilities"][0, found],
             areas=[mask.area for mask in masks],
-            boxes=np.array([mask.box for mask in masks], np.float32).reshape(-1, 4),
+            boxes=boxes,
             masks=masks,
         )
-        return result.select(nms(result.boxes, result.scores, self.max_overlap)) if self.grid else result
+        if not self.grid:
+            return result
+        return result.select(nms(boxes, raw["scores"][0, found], self.max_overlap))  # models say 1.01, too: in order
 
     def _mask(self, logits: Floats, fit: Fit) -> Mask:
         """A mask in the picture's own pixels; where the picture lies in a padded square, so do the logits."""
