@@ -3,7 +3,7 @@
 receipt.png   a receipt with prices, a stamp at an angle, a QR code and an EAN-13 bar code
 page.png      a page of text in two columns
 scene.png     a room with coloured things and a portrait
-pear.png      a pear on a plain ground, to be cut out
+pear.jpg      a pear on a plain ground, to be cut out
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ def pear() -> Image.Image:
     skin = skin * (1 - 0.5 * blush) + np.float32([206, 84, 58]) * 0.5 * blush
     shine = np.exp(-(((x - 300) / 26) ** 2) - ((y - 300) / 46) ** 2)[..., None]
     skin = skin + (255 - skin) * 0.65 * shine
-    shadow = np.exp(-(((x - 420) / 190) ** 2) - ((y - 498) / 22) ** 2)[..., None]
-    ground = np.float32([222, 230, 232]) * (1 - 0.45 * shadow) - (y[..., None] - 280) / 40
+    shadow = np.exp(-(((x - 410) / 230) ** 2) - ((y - 496) / 34) ** 2)[..., None]
+    ground = np.float32([222, 230, 232]) * (1 - 0.2 * shadow) - (y[..., None] - 280) / 40
     inside = np.clip((half - np.abs(x - middle)) / 1.5, 0, 1)[..., None] * (half > 4)[..., None]
     picture = Image.fromarray(np.uint8(np.clip(ground * (1 - inside) + skin * inside, 0, 255)))
     ImageDraw.Draw(picture).line(((372, 98), (378, 74), (394, 52)), fill=(92, 62, 38), width=9, joint="curve")
@@ -182,10 +182,11 @@ def pear() -> Image.Image:
 
 def main() -> None:
     """Draw them all."""
-    for drawing in (receipt, page, scene, pear):
-        image = drawing().quantize(96, dither=Image.Dither.NONE)
-        for folder in (HERE, PAGE):
+    for folder in (HERE, PAGE):
+        for drawing in (receipt, page, scene):
+            image = drawing().quantize(96, dither=Image.Dither.NONE)
             image.save(folder / f"{drawing.__name__}.png", optimize=True)
+        pear().save(folder / "pear.jpg", quality=88)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,13 @@ class Tab:
         self.page.wait_for_selector("#answers[aria-busy=false] .card")
         return self.page
 
+    def show(self, task: str, picture: str | Path) -> Page:
+        """Choose a picture for a task that is not asked before more is said."""
+        self.open(task)
+        self.page.set_input_files("#file", EXAMPLES / picture)
+        self.page.wait_for_selector("#hint:visible")
+        return self.page
+
     def ask(self, task: str, picture: str | Path) -> Page:
         self.open(task)
         return self.give(picture)

@@ -17,12 +17,8 @@ MASKS = [
 @pytest.fixture(scope="module")
 def run(browser, place):
     """Run an expression with the exports of a module and a value: `run("runs.js", "m.openMask(v)", rle)`."""
-    page = browser.new_page()
-    page.goto(f"{place.url}/ui/")
     code = "([file, code, v]) => import(file).then((m) => Function('m', 'v', 'return ' + code)(m, v))"
-    # functions from text are forbidden on the page itself; this one is the test's
-    page.context.close()
-    context = browser.new_context(bypass_csp=True)
+    context = browser.new_context(bypass_csp=True)  # the page itself may not make functions of text
     page = context.new_page()
     page.goto(f"{place.url}/ui/")
     yield lambda file, expression, value: page.evaluate(code, [f"./{file}", expression, value])
@@ -52,6 +48,8 @@ SCHEMA = {
         },
         "labels": {"type": "array", "items": {"type": "string"}},
         "top": {"type": "integer", "default": 0, "minimum": 0, "maximum": 40},
+        "tiles": {"type": "integer", "default": 0, "minimum": 0, "maximum": 10**6, "description": "side in pixels."},
+        "template": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}], "default": "a"},
         "kind": {"enum": ["a", "b"], "default": "b"},
         "exact": {"type": "boolean", "default": False},
         "gallery": {"type": "string", "default": ""},
@@ -66,19 +64,25 @@ def test_each_option_gets_the_control_that_its_type_needs(run):
     controls = {option["name"]: option["control"] for option in options}
     assert controls == {
         **{"min_score": "number", "labels": "words", "top": "number", "kind": "choice"},
-        **{"exact": "switch", "gallery": "text"},
+        **{"exact": "switch", "gallery": "text", "tiles": "number", "template": "text"},
     }
     assert [option["name"] for option in options if option["required"]] == ["labels"]
 
 
 def test_a_slider_goes_as_far_as_the_schema_says(run):
     options = {option["name"]: option for option in run("options.js", "m.optionsOf(v).options", SCHEMA)}
-    assert (options["top"]["least"], options["top"]["most"], options["top"]["step"]) == (0, 40, 1)
-    assert (options["min_score"]["most"], options["min_score"]["nullable"]) == (1, True)
+    assert [options["top"][key] for key in ("from", "to", "step")] == [0, 40, 1]
+    assert [options["min_score"][key] for key in ("from", "to", "nullable")] == [0, 1, True]
 
 
-def test_points_and_boxes_are_pointed_at_and_not_typed(run):
-    lists = {name: {"type": "array", "items": {}, "default": []} for name in ("points", "labels", "box")}
+def test_a_slider_does_not_go_to_a_million_which_can_be_typed(run):
+    options = {option["name"]: option for option in run("options.js", "m.optionsOf(v).options", SCHEMA)}
+    assert [options["tiles"][key] for key in ("from", "to", "step", "most")] == [0, 2048, 16, 10**6]
+
+
+@pytest.mark.parametrize("kind", [{}, {"type": "array"}, {"anyOf": [{"type": "array"}, {"type": "array"}]}])
+def test_points_and_boxes_are_pointed_at_and_not_typed(run, kind):
+    lists = {name: kind for name in ("points", "labels", "box")}
     told = run("options.js", "m.optionsOf(v)", {"properties": {**lists, "grid": {"type": "integer", "default": 0}}})
     assert told["pointed"] == {"points": True, "box": True}
     assert [option["name"] for option in told["options"]] == ["grid"]

@@ -67,12 +67,7 @@ function taskOf(path, route, analysed) {
 
 /** The models that a task may be answered by. */
 export async function modelsOf(task) {
-  const told = await (await fetched("v1/models")).json();
-  return (told.data ?? told.models ?? []).filter((model) => servesTask(model, task));
-}
-
-function servesTask(model, task) {
-  return [model.task, ...(model.tasks ?? [])].includes(task);
+  return (await (await fetched(`v1/models?task=${encodeURIComponent(task)}`)).json()).data ?? [];
 }
 
 /** Ask one task about a picture; gives the answer's document and how long it took. */

@@ -68,7 +68,7 @@ function tableOf(answer, rows, heard) {
 }
 
 const spaced = (name) => name.replaceAll("_", " ");
-const sideOf = (name) => (BARS.has(name) || name === "box" ? "number" : null);
+const sideOf = (name) => (name === "box" ? "number box" : BARS.has(name) ? "number" : null);
 
 function rowOf(answer, row, colour, heard) {
   const swatch = el("span", { class: row.place || row.colour ? "dot" : "" });
@@ -92,7 +92,7 @@ function cellOf(name, value) {
 function barOf(value) {
   const bar = el("span", { class: "meter" });
   bar.style.setProperty("--share", String(Math.min(1, Math.max(0, value))));
-  return el("span", { class: "score" }, bar, value.toFixed(2));
+  return el("span", {}, bar, value.toFixed(2));
 }
 
 function walk(event, rows, heard) {

@@ -35,17 +35,17 @@ function controlOf(option, onChange) {
 
 /** A slider and a number that follow one another, and the way back to what is usual. */
 export function numberOf(option, id, onChange) {
-  const bounds = { min: option.least, max: option.most, step: option.step };
-  const slider = el("input", { type: "range", ...bounds, "aria-label": `${option.title}, slider`, tabindex: 0 });
+  const bounds = { min: option.from, max: option.to, step: option.step };
+  const slider = el("input", { type: "range", ...bounds, "aria-label": `${option.title}, slider` });
   const number = el("input", {
-    id, type: "number", step: option.whole ? 1 : "any", min: option.least, placeholder: "usual",
+    id, type: "number", step: option.whole ? 1 : "any", min: option.least, max: option.most, placeholder: "usual",
     "aria-describedby": option.help ? `${id}-help` : null,
   });
   const back = button("usual", () => put(option.default, true), { class: "quiet small", "aria-label": `${option.title}: back to usual` });
 
   function put(value, tell) {
     number.value = value ?? "";
-    slider.value = value ?? option.least;
+    slider.value = value ?? option.from;
     slider.setAttribute("aria-valuetext", value === null ? "as usual" : String(value));
     slider.classList.toggle("usual", value === null);
     back.hidden = value === option.default;

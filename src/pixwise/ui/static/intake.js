@@ -4,10 +4,10 @@ import { openCamera } from "./camera.js";
 import { byId, el, say } from "./dom.js";
 
 const EXAMPLES = {
-  scene: "A room with a portrait",
-  receipt: "A receipt with codes",
-  page: "A page in two columns",
-  pear: "A pear on a plain ground",
+  "scene.png": "A room with a portrait",
+  "receipt.png": "A receipt with codes",
+  "page.png": "A page in two columns",
+  "pear.jpg": "A pear on a plain ground",
 };
 
 /** Listen to every way in; `onFile(file)` gets the picture, `onRefused(title, detail)` what was none. */
@@ -60,8 +60,8 @@ export function makeIntake(onFile, onRefused) {
   }
 
   function exampleOf([name, words]) {
-    const address = `examples/${name}.png`;
-    const open = async () => onFile(new File([await (await fetch(address)).blob()], `${name}.png`, { type: "image/png" }));
+    const address = `examples/${name}`;
+    const open = async () => onFile(new File([await (await fetch(address)).blob()], name, { type: `image/${name.slice(-3).replace("jpg", "jpeg")}` }));
     return el("li", {}, el("button", { type: "button", onclick: open }, el("img", { src: address, alt: "", loading: "lazy" }), el("span", {}, words)));
   }
 }

@@ -25,7 +25,7 @@ const follow = {
     page.cards.forEach((card) => card.mark("pointed", row));
   },
 };
-const askSoon = calmly(askNow, 250);
+const askSoon = calmly(() => askNow(), 250);
 const stage = makeStage(follow);
 const compare = makeCompare();
 const pointing = makePointing(stage, askSoon);
@@ -57,10 +57,7 @@ async function showModels(task) {
   byId("model-part").hidden = models.length < 2;
 }
 
-function modelWords({ id, status, state }) {
-  const told = status ?? state;
-  return typeof told === "string" ? `${id} (${told})` : id;
-}
+const modelWords = ({ id, usable }) => (usable === false ? `${id} (not on the machine yet)` : id);
 
 /** Options of one task as they stand in the form. */
 function optionsFor(task) {
@@ -73,9 +70,10 @@ const hasLeast = (task) => task.options.some((option) => option.name === "min_sc
 
 // -- asking ---------------------------------------------------------------------------------------------------------
 
-async function askNow() {
+/** Ask; `pressed` by the button, which also asks what nobody has pointed at. */
+async function askNow({ pressed = false } = {}) {
   page.asking?.abort();
-  const lacks = page.form?.missing();
+  const lacks = lacking(pressed);
   if (!page.file || lacks) return hint(lacks);
   const asking = new AbortController();
   page.asking = asking;
@@ -103,17 +101,25 @@ async function askOne(task, signal, colour) {
   } catch (error) {
     if (signal.aborted) return "";
     const trouble = error instanceof Trouble ? error : new Trouble({ title: "The page has a fault", detail: String(error) });
-    placed(troubleCard(trouble, task.name, askNow), task);
+    placed(troubleCard(trouble, task.name, () => askNow({ pressed: true })));
     return `${task.name}: ${trouble.title}`;
   }
 }
 
-function hint(lacks) {
+/** What must be said before asking makes sense; empty where it does. */
+function lacking(pressed) {
+  const missing = page.form.missing();
+  if (missing) return `Say what to look for: ${missing.option.title.toLowerCase()}.`;
+  const plain = !Object.keys(optionsFor(page.task)).length;
+  return page.task.pointed && plain && !pressed ? "Click what you mean, in the picture. Ask takes what is in its middle." : "";
+}
+
+function hint(words) {
   busy(false);
   cleared();
-  const words = lacks && page.file ? `Say what to look for: ${lacks.option.title.toLowerCase()}.` : "";
   byId("hint").textContent = words;
-  byId("hint").hidden = !words;
+  byId("hint").hidden = !words || !page.file;
+  if (words && page.file) say(words);
 }
 
 function busy(is) {
@@ -138,17 +144,18 @@ function showAnswer(answer, names, options, cut) {
   const colour = (row) => names(row.name || (row.place?.mask ? `${answer.task} ${row.index}` : `${answer.task} ${row.kind}`));
   const card = Object.assign(makeCard(answer, colour, page.file.name, follow), { colour });
   page.cards.push(card);
-  placed(card.element, { name: answer.task });
+  placed(card.element);
   least.told(page.cards.map((each) => each.answer), options.min_score);
   filtered();
   byId("save-picture").hidden = !cut && !page.cards.some((each) => each.answer.rows.some((row) => row.place));
   if (cut) showCut(cut);
 }
 
-/** Put a card where its task stands in the list, whichever answer came first. */
-function placed(card, task) {
-  const order = page.tasks.map((each) => each.name);
-  const after = [...byId("answers").children].find((each) => order.indexOf(each.dataset.task) > order.indexOf(task.name));
+/** Put a card where its task stands in the list, whichever answer came first; what could not be answered comes last. */
+function placed(card) {
+  const names = page.tasks.map((task) => task.name);
+  const rank = (each) => names.indexOf(each.dataset.task) + (each.matches(".trouble") ? names.length : 0);
+  const after = [...byId("answers").children].find((each) => rank(each) > rank(card));
   byId("answers").insertBefore(card, after ?? null);
 }
 
@@ -218,9 +225,9 @@ async function start() {
 makeIntake(takePicture, refused);
 byId("ground").addEventListener("error", showByService);
 byId("save-picture").addEventListener("click", savePicture);
-byId("model").addEventListener("change", askNow);
+byId("model").addEventListener("change", askSoon);
 byId("question").addEventListener("submit", (event) => {
   event.preventDefault();
-  askNow();
+  askNow({ pressed: true });
 });
 start();

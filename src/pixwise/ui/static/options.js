@@ -10,7 +10,7 @@ const POINTING = ["points", "labels", "box"];
 export function optionsOf(schema) {
   const properties = schema.properties ?? {};
   const required = schema.required ?? [];
-  const pointed = { points: isList(properties.points), box: isList(properties.box) };
+  const pointed = { points: isPlace(properties.points), box: isPlace(properties.box) };
   const taken = pointed.points || pointed.box ? POINTING : [];
   const options = Object.entries(properties)
     .filter(([name]) => !taken.includes(name))
@@ -18,14 +18,15 @@ export function optionsOf(schema) {
   return { options, pointed: pointed.points || pointed.box ? pointed : null };
 }
 
-function isList(property) {
-  return Boolean(property) && plain(property).kind.type !== "string" && "default" in property;
+/** Lists of numbers, which the description leaves without a type. */
+function isPlace(property) {
+  return Boolean(property) && [undefined, "array"].includes(plain(property).kind.type);
 }
 
 function plain(property) {
   const kinds = property.anyOf ?? [property];
   const kind = kinds.find((each) => each.type !== "null") ?? {};
-  return { kind: { ...property, ...kind }, nullable: kinds.length > 1 };
+  return { kind: { ...property, ...kind }, nullable: kinds.some((each) => each.type === "null") };
 }
 
 function optionOf(name, property, required) {
@@ -44,18 +45,19 @@ function controlOf(kind) {
   return { boolean: "switch", number: "number", integer: "number", string: "text" }[kind.type] ?? "";
 }
 
-/** From where to where a slider goes; a number beyond it may still be typed where the schema allows it. */
+/** What a number may be, and where its slider goes: not to a million, which one can still type. */
 function rangeOf(kind, fallback, help) {
-  const least = kind.minimum ?? kind.exclusiveMinimum ?? 0;
+  const least = kind.minimum ?? kind.exclusiveMinimum;
   const most = kind.maximum ?? kind.exclusiveMaximum;
-  if (kind.type === "integer") return { least, most: most ?? wholeEnd(fallback, help), step: /pixels/.test(help) ? 16 : 1 };
-  const end = most ?? (fallback === null || Math.abs(fallback) <= 1 ? 1 : 4 * fallback);
-  return { least, most: end, step: (end - least) / 100 };
+  const whole = kind.type === "integer";
+  const from = Math.abs(least ?? 0) <= 100 ? (least ?? 0) : 0;
+  const to = Math.abs(most ?? Infinity) <= 100 ? most : likelyEnd(whole, fallback ?? 0, /pixels/.test(help));
+  return { least, most, from, to, step: whole ? Math.ceil((to - from) / 128) : (to - from) / 100 };
 }
 
-function wholeEnd(fallback, help) {
-  if (/pixels/.test(help)) return 2048;
-  return Math.max(20, 4 * (fallback ?? 0));
+function likelyEnd(whole, fallback, pixels) {
+  if (pixels) return whole ? 2048 : 50;
+  return whole ? Math.max(20, 4 * fallback) : Math.max(1, 2 * fallback);
 }
 
 const spaced = (name) => {

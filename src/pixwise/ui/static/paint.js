@@ -8,14 +8,14 @@ const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
  * @param {CanvasRenderingContext2D} pen in pixels of the picture
  * @param {object[]} rows
  * @param {object} look `unit`, pixels of the picture per point of the screen; `size` of the picture; `chosen` and
- *   `pointed` rows; `colour(row)`; `names`, whether every row is named or only the chosen one
+ *   `pointed` rows; `colour(row)`; `named(row)`, whether its name stands beside it
  */
 export function paint(pen, rows, look) {
   const placed = rows.filter((row) => row.place);
   const [front, back] = [placed.filter((row) => isFront(row, look)), placed.filter((row) => !isFront(row, look))];
   for (const row of [...back, ...front]) paintPlace(pen, row, look);
   const taken = [];
-  for (const row of [...front, ...(look.names ? back : [])]) paintName(pen, row, look, taken);
+  for (const row of [...front, ...back].filter(look.named)) paintName(pen, row, look, taken);
 }
 
 const isFront = (row, look) => row === look.chosen || row === look.pointed;
@@ -26,13 +26,16 @@ function paintPlace(pen, row, look) {
   const { box, quad, points, mask } = row.place;
   pen.save();
   pen.globalAlpha = look.chosen && !front ? 0.45 : 1;
-  if (mask) pen.drawImage(tinted(mask, front ? colours.solid : colours.fill, row), mask.box[0], mask.box[1]);
-  const outline = ring(quad ?? corners(box));
-  if (front && !mask) stroke(pen, outline, { fill: colours.fill });
-  stroke(pen, outline, { line: "rgb(0 0 0 / 0.55)", width: (front ? 5.5 : 4) * look.unit }); // holds on any ground
-  stroke(pen, outline, { line: colours.line, width: (front ? 3.5 : 2) * look.unit, dash: mask ? 6 * look.unit : 0 });
+  if (mask) paintMask(pen, mask, colours.line, front, look);
+  else paintOutline(pen, ring(quad ?? corners(box)), colours, front, look.unit);
   for (const point of points) dot(pen, point, 3 * look.unit, colours.line, look.unit);
   pen.restore();
+}
+
+function paintOutline(pen, outline, colours, front, unit) {
+  if (front) stroke(pen, outline, { fill: colours.fill });
+  stroke(pen, outline, { line: "rgb(0 0 0 / 0.55)", width: (front ? 5.5 : 4) * unit }); // holds on any ground
+  stroke(pen, outline, { line: colours.line, width: (front ? 3.5 : 2) * unit });
 }
 
 const corners = ([x1, y1, x2, y2]) => [[x1, y1], [x2, y1], [x2, y2], [x1, y2]];
@@ -61,18 +64,29 @@ function dot(pen, [x, y], radius, colour, unit) {
 
 const TINTED = new WeakMap();
 
-/** The mask as a small canvas of one colour; kept, since a mask is drawn at every move of the pointer. */
-function tinted(mask, colour, row) {
-  const made = TINTED.get(row) ?? {};
-  TINTED.set(row, made);
-  made[colour] ??= filledCanvas(mask, colour);
-  return made[colour];
+/** Its edge and its inside, kept as canvases of one colour: a mask is drawn at every move of the pointer. */
+function paintMask(pen, mask, colour, front, { size }) {
+  if (!TINTED.has(mask)) TINTED.set(mask, {});
+  const made = TINTED.get(mask);
+  made[colour] ??= tinted(mask, Math.max(1, Math.round(Math.max(...size) / 600)), colour);
+  const whole = pen.globalAlpha;
+  pen.globalAlpha = whole * (front ? 0.6 : 0.38);
+  pen.drawImage(made[colour].inside, mask.box[0], mask.box[1]);
+  pen.globalAlpha = whole;
+  pen.drawImage(made[colour].edge, mask.box[0], mask.box[1]);
 }
 
-function filledCanvas({ width, pixels }, colour) {
+function tinted({ width, pixels }, thick, colour) {
+  const height = pixels.length / Math.max(1, width);
+  const at = (x, y) => (x < 0 || y < 0 || x >= width || y >= height ? 0 : pixels[y * width + x]);
+  const isEdge = (x, y) => !(at(x - thick, y) && at(x + thick, y) && at(x, y - thick) && at(x, y + thick));
+  const edge = pixels.map((inside, place) => (inside && isEdge(place % width, Math.floor(place / width)) ? 1 : 0));
+  return { inside: filledCanvas(width, height, pixels, colour), edge: filledCanvas(width, height, edge, colour) };
+}
+
+function filledCanvas(width, height, pixels, colour) {
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, width);
-  canvas.height = Math.max(1, pixels.length / Math.max(1, width));
+  [canvas.width, canvas.height] = [Math.max(1, width), Math.max(1, height)];
   const pen = canvas.getContext("2d");
   const image = pen.createImageData(canvas.width, canvas.height);
   pixels.forEach((inside, place) => (image.data[4 * place + 3] = 255 * inside));

@@ -21,7 +21,6 @@ function coloursOf(hue) {
   return {
     line: `oklch(0.78 0.17 ${hue})`, // light enough for dark words on it, and for dark pictures
     fill: `oklch(0.78 0.17 ${hue} / 0.22)`,
-    solid: `oklch(0.78 0.17 ${hue} / 0.5)`,
     ink: "#10131a",
   };
 }

@@ -33,9 +33,9 @@ export function makeStage(heard) {
   }
 
   function look(scale) {
-    const { size, chosen, pointed, colour, rows } = state;
-    const lines = rows.some((row) => row.text && !row.name); // their words are in the picture already
-    return { unit: scale, size, chosen, pointed, colour, names: !lines };
+    const { size, chosen, pointed, colour } = state;
+    const named = (row) => Boolean(row.name || !row.text); // the words of a line are in the picture already
+    return { unit: scale, size, chosen, pointed, colour, named };
   }
 
   /** A point of the screen in pixels of the picture. */
@@ -82,7 +82,10 @@ export function makeStage(heard) {
   });
   view.addEventListener("keydown", walk);
   ground.addEventListener("load", () => {
-    if (ground.src) state.size = state.size[0] ? state.size : [ground.naturalWidth, ground.naturalHeight];
+    const sides = [ground.naturalWidth, ground.naturalHeight];
+    if (!state.size[0]) state.size = sides;
+    byId("stage").style.setProperty("--ratio", String(sides[0] / sides[1]));
+    byId("stage").style.setProperty("--wide", String(sides[0]));
     draw();
   });
   new ResizeObserver(draw).observe(ground);

@@ -14,13 +14,23 @@ export function makeTasks(tasks, onTask) {
   function choose(task) {
     inputs.get(task.name).input.checked = true;
     history.replaceState(null, "", `#${task.name}`);
-    inputs.get(task.name).label.scrollIntoView({ block: "nearest", inline: "nearest" });
+    revealed(inputs.get(task.name).label);
     onTask(task);
   }
 
   const named = () => known.get(decodeURIComponent(location.hash.slice(1)));
   addEventListener("hashchange", () => named() && choose(named()));
   choose(named() ?? all);
+}
+
+/** Scroll the list, down on a desk and sideways on a phone, but never the page. */
+function revealed(label) {
+  const list = label.parentElement;
+  const room = label.closest("form");
+  if (list.scrollWidth > list.clientWidth) list.scrollLeft = label.offsetLeft - list.offsetLeft - 40;
+  const [top, bottom] = [label.getBoundingClientRect().top, label.getBoundingClientRect().bottom];
+  const seen = room.getBoundingClientRect();
+  if (top < seen.top || bottom > seen.bottom) room.scrollTop += top - seen.top - seen.height / 2;
 }
 
 function inputOf(task, onchange) {

@@ -13,7 +13,8 @@
     if (button) button.title = `Colours: ${WORDS[theme]}`;
   }
 
-  put(NEXT[localStorage.getItem(KEPT)] ? localStorage.getItem(KEPT) : "system");
+  const kept = localStorage.getItem(KEPT);
+  put(kept in NEXT ? kept : "system");
   document.addEventListener("DOMContentLoaded", () => {
     put(root.dataset.theme);
     document.getElementById("theme").addEventListener("click", () => {
