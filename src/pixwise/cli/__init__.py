@@ -33,6 +33,7 @@ VERBS = {
     "collections": ("pixwise.cli.collections", "Train yes/no classifiers of your own, and ask them."),
     "learn-head": ("pixwise.cli.learn_head", "Learn a classifier from a folder of pictures per class."),
     "serve": ("pixwise.cli.serve", "Answer every task over HTTP, and show a page."),
+    "ui": ("pixwise.cli.ui", "Show the web page: the service on a free port, and a browser."),
     "models": ("pixwise.cli.models", "List, fetch, check and move model files."),
     "doctor": ("pixwise.cli.doctor", "Check this machine: packages, providers, cache, limits."),
     "bench": ("pixwise.cli.bench", "Measure speed on this machine."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,21 +12,30 @@ import click
 from pixwise.cli.options import CODE_ROWS, Verb, option
 from pixwise.errors import SetupError
 
-__all__ = ["command"]
+__all__ = ["command", "settings_reader"]
 
 _MORE = "Every setting is also PIXWISE_<NAME> in the environment and a key of the TOML file; --show-config tells all."
 
 
-def run(config: str, show_config: bool, **given: Any) -> int:
-    """Serve, or tell the settings; returns the exit code."""
+def settings_reader(verb: str, config: str, given: Mapping[str, Any]) -> Callable[[], Any]:
+    """What reads the settings, now and whenever they may have changed.
+
+    Raises:
+        SetupError: the extra is not installed.
+    """
     try:
         from pixwise.serve.settings import load_settings
     except ImportError as error:
         raise SetupError(
-            f"serve needs the extra 'serve', got no {error.name}; run: pip install 'pixwise[serve]'"
+            f"{verb} needs the extra 'serve', got no {error.name}; run: pip install 'pixwise[serve]'"
         ) from error
     said = {name: value for name, value in given.items() if value is not None and value is not False and value != ()}
-    read = partial(load_settings, config, **said)
+    return partial(load_settings, config, **said)
+
+
+def run(config: str, show_config: bool, **given: Any) -> int:
+    """Serve, or tell the settings; returns the exit code."""
+    read = settings_reader("serve", config, given)
     settings = read()
     if show_config:
         click.echo(json.dumps(settings.told(), indent=2))
