@@ -83,7 +83,7 @@ class Doorman:
         key = self.keyring.admit(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")), headers)
         if key is not None:
             visit.ask.caller = key.name
-        if scope["path"] not in ("/livez", "/readyz"):
+        if scope["path"] not in ("/livez", "/readyz") and not scope["path"].startswith("/ui/"):  # thirty small files
             self.rates.take(visit.ask.caller, key.rate if key and key.rate else settings.rate)
         check_length(headers.get("content-length", "0"), settings.max_body_bytes)
         arrival = Arrival(receive, settings, visit, self.bodies)
