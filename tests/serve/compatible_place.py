@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +84,11 @@ MODELS = {
 }
 
 
-def save_collection(folder: Path, encoder: str, id: str = "7") -> None:
-    """A collection over the vectors of an encoder, without training."""
+def save_collection(folder: Path, encoder: str, id: str = "7", sign: float = 1.0, precision: str = "") -> None:
+    """A collection over the vectors of an encoder, without training; the other sign is its contrary."""
     space = Space.of(load_card(encoder, "embed", offline=True), 24)
-    made = hand_made(id, weights=np.linspace(-3, 3, 24), spaces=(space,), models=(encoder,))
+    space = replace(space, precision=precision or space.precision)
+    made = hand_made(id, weights=sign * np.linspace(-3, 3, 24), spaces=(space,), models=(encoder,))
     shelf = Shelf(folder)
     shelf.add(made)
     shelf.choose(id, made.version, {made.version: {"macro_precision": 0.5}})
@@ -139,11 +140,14 @@ def kitchen(folder: Path, **settings: Any) -> Iterator[Kitchen]:
     """The service with all tiny models."""
     own = save_models(folder / "models")
     save_collection(folder / "collections", own["clip"])
+    save_collection(folder / "collections", own["clip"], "70", sign=-1)
+    save_collection(folder / "collections", own["clip"], "71", precision="int4")
     given = {"own_models": own, "models": MODELS, "collections": str(folder / "collections"), **settings}
     service = Service(load_settings(**{"log": "none", "concurrency": 8, **given}), allow=lambda address: True)
     made, wrap = Kitchen(service), service.pool.wrap
     service.pool.wrap = lambda session, card: wrap(Counted(session, Path(card.folder).name, made), card)
-    with served(service) as place, httpx.Client(base_url=place.url, timeout=60) as made.client:
+    fresh = httpx.Limits(max_keepalive_connections=0)  # a line that idles is closed, perhaps while it is used again
+    with served(service) as place, httpx.Client(base_url=place.url, timeout=60, limits=fresh) as made.client:
         yield made
 
 

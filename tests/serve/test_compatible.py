@@ -133,10 +133,16 @@ def test_a_face_vector_is_laid_on_landmarks_of_the_whole_picture(place):
 
 
 def test_classify_says_in_or_out_with_a_probability(place):
-    embedded, verdict = place.results(PHOTO, ("embed_clip_vit_b_32",), ("classify", ("collection_id", 7)))
-    share = 1 / (1 + np.exp(-np.dot(embedded["data"], np.linspace(-3, 3, 24))))
-    assert verdict["data"]["probability"] == pytest.approx(share, rel=1e-5)
-    assert verdict["data"]["is_in_collection"] is bool(share >= 0.5)
+    embedded, *verdicts = place.results(
+        PHOTO, ("embed_clip_vit_b_32",), *(("classify", ("collection_id", id)) for id in (7, 70))
+    )
+    for verdict, sign in zip(verdicts, (1, -1), strict=True):
+        share = 1 / (1 + np.exp(-sign * np.dot(embedded["data"], np.linspace(-3, 3, 24))))
+        assert verdict["data"] == {
+            "is_in_collection": bool(share >= 0.5),
+            "probability": pytest.approx(share, rel=1e-5),
+        }
+    assert verdicts[0]["data"]["is_in_collection"] is not verdicts[1]["data"]["is_in_collection"]
 
 
 def test_a_description_is_a_string_of_at_most_so_many_tokens(place):
@@ -160,6 +166,7 @@ def test_a_description_is_a_string_of_at_most_so_many_tokens(place):
         (("detect_bounding_box", ("target", 3)), "skipped", "allowed are prominent_person, prominent_face"),
         (("embed_auraface", ("face_context", "x")), "skipped", "allowed are prominent_person, whole_image"),
         (("classify", ("collection_id", 8)), "skipped", "No classifier found for collection_id 8; known are 7"),
+        (("classify", ("collection_id", 71)), "error", "was trained on vectors of precision 'int4'"),
         (("classify",), "error", "collection_id must be given"),
         (("classify", ("collection_id", [7])), "error", "collection_id must be a whole number"),
         (("describe_image", ("max_length", 0)), "error", "max_length must be a whole number"),
@@ -248,7 +255,8 @@ def test_an_upload_is_named_and_its_name_is_no_path(place):
     ("tasks", "said"),
     [
         (None, "tasks_json must be a list of tasks as JSON, got none"),
-        ("[", "tasks_json must be a list of tasks as JSON, got what is none"),
+        ("[", "tasks_json must be JSON"),
+        ('[{"operation_id": "\\ud800", "type": "b"}]', "tasks_json must "),
         ("{}", "tasks_json must be a list of tasks, got an object"),
         ("[3]", "tasks_json[0] must be an object"),
         ('[{"type": "classify"}]', "tasks_json[0].operation_id must be a string"),
@@ -292,6 +300,7 @@ def test_an_upload_that_is_no_picture_is_a_400(place, file):
     answer = place.upload(file, ("embed_clip_vit_b_32",), ("embed_clip_vit_b_32", PERSONS))
     assert (answer.status_code, list(answer.json())) == (400, ["detail"])
     assert answer.json()["detail"].startswith("Could not process image: ")
+    assert place.upload(file, ("no_such",)).status_code == 400  # also where nothing else would look at it
 
 
 def test_a_missing_file_is_a_400(place):

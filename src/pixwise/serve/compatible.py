@@ -47,6 +47,8 @@ def compatible_routes(service: Service) -> APIRouter:
         url = told.get("image_url")
         if not isinstance(url, str) or not url.strip():
             raise _refused(f"image_url must be a string, got {_kind(url)}")
+        if not url.isprintable():
+            raise _refused(f"Could not download image from URL: {url!r:.200} must be an address, got what is none")
         return await answered(request, Source(url=url, name=url), told.get("tasks"), "tasks")
 
     async def analyze_image_upload(request: Request) -> Response:

@@ -202,8 +202,7 @@ async def analyzed(service: Service, helpers: Helpers, ask: Ask, source: Source,
     results: dict[str, dict[str, Any]] = {each.id: {} for each in asked}  # in the order of the request
     planned = await asyncio.to_thread(lambda: [step for each in asked if (step := _plan(desk, each, results))])
     await desk.load()
-    await service.crew.do(ask, lambda: _answer_all(desk, helpers, source, planned, results))
-    return json.dumps({"image_url": source.name, "results": results}, ensure_ascii=False, allow_nan=False).encode()
+    return await service.crew.do(ask, lambda: _answer_all(desk, helpers, source, planned, results))
 
 
 def _plan(desk: Desk, asked: Asked, results: dict[str, dict[str, Any]]) -> _Planned | None:
@@ -238,8 +237,8 @@ def _checked(asked: Asked) -> tuple[Operation, str, str]:
 
 def _answer_all(
     desk: Desk, helpers: Helpers, source: Source, planned: Sequence[_Planned], results: dict[str, dict[str, Any]]
-) -> None:
-    """Open the picture and do what was planned; in a thread of the crew."""
+) -> bytes:
+    """Open the picture, do what was planned, and tell all results; in a thread of the crew."""
     with desk.service.opened(desk.ask, source) as picture:
         if any(step.operation.cuts and step.target != "whole_image" for step in planned) or not planned:
             with desk.ask.step("decode"):
@@ -254,8 +253,11 @@ def _answer_all(
                 ended.append(error)
 
         helpers.do(desk.ask, [lambda step=step: take(step) for step in _ordered(planned)])
-        if ended:
-            raise ended[0]
+    if ended:
+        raise ended[0]
+    with desk.ask.step("encode"):
+        told = {"image_url": source.name, "results": results}
+        return json.dumps(told, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _prominence(desk: Desk, picture: Picture, planned: Sequence[_Planned]) -> Prominence:

@@ -87,7 +87,7 @@ class Stock:
         known = self._known("embed", name).id if name else ""  # one that may be asked for
         card = load_card(known, "embed", offline=True, parts=TEXT_PARTS)
         if self.settings.built_in:
-            raise _not_built_in("embed", card)
+            raise _not_built_in(f"model {card.id!r} must be built in, got one that is fetched", card)
         self._check_here(card)
         return Chosen("embed", card.id, card)
 
