@@ -11,11 +11,12 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pixwise.errors import OptionError
@@ -33,7 +34,7 @@ Key = tuple[Any, ...]
 Wrap = Callable[[Session, Card], Session]
 
 
-@dataclass
+@dataclass(eq=False)
 class Kept:
     """A loaded session and what is known of its use.
 
@@ -42,6 +43,7 @@ class Kept:
         users: how many are at work with it (`Pool.using`).
         last: when it was asked for last, by `time.monotonic`.
         pinned: it is never dropped.
+        under: sessions that it stands on: the embedder of a learned head. It is used with it, and not counted twice.
     """
 
     session: Session
@@ -49,6 +51,18 @@ class Kept:
     users: int = 0
     last: float = field(default_factory=time.monotonic)
     pinned: bool = False
+    under: tuple[Kept, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """Of its own files."""
+        return self.session.bytes - sum(kept.session.bytes for kept in self.under)
+
+    def touch(self, users: int = 0) -> None:
+        """It was asked for, and so was what it stands on; the pool's lock is held."""
+        for kept in (self, *self.under):
+            kept.users += users
+            kept.last = time.monotonic()
 
 
 class Pool:
@@ -73,7 +87,7 @@ class Pool:
     def task(
         self,
         name: str,
-        model: str | os.PathLike[str] = "",
+        model: str | os.PathLike[str] | Card = "",
         *,
         device: str = "auto",
         threads: int = 0,
@@ -82,11 +96,11 @@ class Pool:
         accept_licence: Sequence[str] = (),
         **options: Any,
     ) -> Task:
-        """A task with a session from the pool; arguments as in `Task.load`."""
+        """A task with a session from the pool; arguments as in `Task.load`, and `model` may be a card that is known."""
         cls = task_class(name)
         check_machine(device, threads)
         cls.check_option_names(options)
-        card = load_card(model, name, offline=offline, precision=precision)
+        card = _card(name, model, offline, precision)
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         options["helpers"] = load_helpers(
@@ -94,47 +108,90 @@ class Pool:
         )
         return cls(card=as_loaded(card), session=self.session(card, **load), **options)
 
-    @contextmanager
-    def using(self, name: str, model: str | os.PathLike[str] = "", **options: Any) -> Iterator[Task]:
-        """A task whose sessions are kept until the block ends; arguments as in `task`."""
-        task, mine = self._noted(name, model, options)
-        self._count(mine, 1)
-        try:
-            yield task
-        finally:
-            self._count(mine, -1)
+    def holds(
+        self,
+        name: str,
+        model: str | os.PathLike[str] | Card = "",
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        precision: str = "",
+        offline: bool | None = None,
+        accept_licence: Sequence[str] = (),
+        helpers: Mapping[str, Any] = MappingProxyType({}),
+    ) -> bool:
+        """Whether `task` with these arguments would find everything loaded, its helpers too."""
+        cards, machine = [_card(name, model, offline, precision)], {"device": device, "threads": threads}
+        for need in task_class(name).needs:
+            if not callable(helper := helpers.get(need, "")):
+                cards.append(load_card(helper, need, offline=offline))
+        return all(self.holds_session(card, **machine) for card in cards)
 
-    def pin(self, name: str, model: str | os.PathLike[str] = "", **options: Any) -> Task:
-        """Load a task's model and never drop it; arguments as in `task`."""
-        task, mine = self._noted(name, model, options)
+    def holds_session(self, card: Card, *, device: str = "auto", threads: int = 0, **others: Any) -> bool:
+        """Whether `session` with these arguments would find everything loaded."""
+        parts = [card] if len(card.parts) < 2 else [card.only((part,)) for part in card.parts]
         with self._lock:
-            for kept in mine:
-                kept.pinned = True
+            return all(self._key(part, device, threads) in self._sessions for part in parts)
+
+    @contextmanager
+    def using(self, name: str, model: str | os.PathLike[str] | Card = "", **options: Any) -> Iterator[Task]:
+        """A task whose sessions are kept until the block ends; arguments as in `task`."""
+        mine: list[Kept] = []
+        try:
+            yield self._noted(mine, name, model, options)
+        finally:
+            self._let_go(mine)
+
+    def pin(self, name: str, model: str | os.PathLike[str] | Card = "", **options: Any) -> Task:
+        """Load a task's model and never drop it; arguments as in `task`."""
+        mine: list[Kept] = []
+        try:
+            task = self._noted(mine, name, model, options)
+            with self._lock:
+                for kept in mine:
+                    for each in (kept, *kept.under):
+                        each.pinned = True
+        finally:
+            self._let_go(mine)
         return task
 
-    def _noted(self, name: str, model: str | os.PathLike[str], options: dict[str, Any]) -> tuple[Task, list[Kept]]:
-        """A task, and the sessions that it came by."""
-        outer, self._touched.kept = getattr(self._touched, "kept", None), []
+    def _noted(self, mine: list[Kept], name: str, model: Any, options: Mapping[str, Any]) -> Task:
+        """A task; the sessions that it comes by are in use from then on, and noted."""
+        with self._noting(mine):
+            return self.task(name, model, **options)
+
+    @contextmanager
+    def _noting(self, mine: list[Kept]) -> Iterator[None]:
+        """While the block runs, what this thread asks for is in use, and in the list."""
+        outer, self._touched.kept = getattr(self._touched, "kept", None), mine
         try:
-            return self.task(name, model, **options), self._touched.kept
+            yield
         finally:
             self._touched.kept = outer
 
-    def _count(self, mine: list[Kept], more: int) -> None:
+    def _note(self, kept: Kept) -> Kept:
+        """It was asked for; the lock is held, so that it cannot be dropped before it is in use."""
+        mine = getattr(self._touched, "kept", None)
+        kept.touch(0 if mine is None else 1)
+        if mine is not None:
+            mine.append(kept)
+        return kept
+
+    def _let_go(self, mine: list[Kept]) -> None:
         with self._lock:
             for kept in mine:
-                kept.users += more
-                kept.last = time.monotonic()
+                kept.touch(-1)
             self._drop_oldest()
 
     def drop_idle(self, idle_s: float) -> int:
         """Drop what nobody has used for so long; returns how many sessions went."""
-        before = time.monotonic() - idle_s
+        before, count = time.monotonic() - idle_s, 0
         with self._lock:
-            idle = [key for key, kept in self._sessions.items() if kept.last <= before and _free(kept)]
-            for key in idle:
-                del self._sessions[key]
-        return len(idle)
+            while idle := [key for key, kept in self._sessions.items() if kept.last <= before and self._is_free(kept)]:
+                count += len(idle)  # what they stood on may go in the next round
+                for key in idle:
+                    del self._sessions[key]
+        return count
 
     def loaded(self) -> tuple[Kept, ...]:
         """What is loaded now, the least recently used first; copies, for telling."""
@@ -182,10 +239,9 @@ class Pool:
 
     def _one(self, card: Card, *, device: str, threads: int, **load: Any) -> Session:
         """The session of a card with one part, loaded as `load_model` does."""
-        kept = self._kept(self._key(card, device, threads), card, {"device": device, "threads": threads, **load})
-        if getattr(self._touched, "kept", None) is not None:
-            self._touched.kept.append(kept)
-        return kept.session
+        return self._kept(
+            self._key(card, device, threads), card, {"device": device, "threads": threads, **load}
+        ).session
 
     def _kept(self, key: Key, card: Card, load: dict[str, Any]) -> Kept:
         with self._lock:
@@ -194,13 +250,16 @@ class Pool:
             with self._lock:
                 if key in self._sessions:
                     self._sessions.move_to_end(key)
-                    self._sessions[key].last = time.monotonic()
-                    return self._sessions[key]
-            session = self._loaded(card, **load)
-            with self._lock:
-                kept = self._sessions[key] = Kept(session, card)
-                self._drop_oldest()
-            return kept
+                    return self._note(self._sessions[key])
+            under: list[Kept] = []
+            try:
+                with self._noting(under):
+                    session = self._loaded(card, **load)
+                with self._lock:
+                    kept = self._sessions[key] = Kept(session, card, under=tuple(under))
+                    return self._note(kept)
+            finally:
+                self._let_go(under)
 
     def _loaded(self, card: Card, **load: Any) -> Session:
         """A session that is not here yet; a head of one's own shares the session of its embedder."""
@@ -210,11 +269,17 @@ class Pool:
         return with_head(card, load_files(card)["head"], embedder, self.session(embedder, **load))
 
     def _drop_oldest(self) -> None:
-        while sum(kept.session.bytes for kept in self._sessions.values()) > self.budget:
-            oldest = next((key for key, kept in list(self._sessions.items())[:-1] if _free(kept)), None)
+        while sum(kept.bytes for kept in self._sessions.values()) > self.budget:
+            kept_but_newest = list(self._sessions.items())[:-1]
+            oldest = next((key for key, kept in kept_but_newest if self._is_free(kept)), None)
             if oldest is None:
                 return
             del self._sessions[oldest]
+
+    def _is_free(self, kept: Kept) -> bool:
+        """Whether dropping it would free its memory."""
+        stood_on = any(kept in other.under for other in self._sessions.values())
+        return not (kept.users or kept.pinned or stood_on)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -225,8 +290,8 @@ class Pool:
             self._sessions.clear()
 
 
-def _free(kept: Kept) -> bool:
-    return not kept.users and not kept.pinned
+def _card(name: str, model: str | os.PathLike[str] | Card, offline: bool | None, precision: str) -> Card:
+    return model if isinstance(model, Card) else load_card(model, name, offline=offline, precision=precision)
 
 
 def _stamps(card: Card) -> Key:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request, Response
@@ -68,10 +67,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None,
 def _lifespan(service: Service, patient: bool):
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        # a daemon, not `to_thread`: what loads for minutes must not hold up the end of the process
-        loading = threading.Thread(target=service.start, name="pixwise-preload", daemon=True)
-        loading.start()
-        while patient and loading.is_alive():
+        service.begin()
+        while patient and service.starting:
             await asyncio.sleep(0.05)
         try:
             yield

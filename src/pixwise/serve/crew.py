@@ -14,16 +14,17 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pixwise.serve.asking import Ask, Busy, Cancelled, Expired, asked_by
-from pixwise.serve.batcher import Traffic
+from pixwise.serve.asking import Ask, Busy, Cancelled, asked_by
+from pixwise.serve.lanes import Traffic
+from pixwise.serve.promises import Promise
 
 __all__ = ["Crew", "PixelBudget"]
 
 T = TypeVar("T")
+_LATE = "answer must come before the deadline, got none in time; ask for less, or later"
 _LOG = logging.getLogger("pixwise.serve")
 
 
@@ -31,7 +32,7 @@ _LOG = logging.getLogger("pixwise.serve")
 class _Job:
     ask: Ask
     work: Callable[[], Any]
-    future: Future = field(default_factory=Future)
+    promise: Promise
     arrived: float = field(default_factory=time.monotonic)
 
 
@@ -51,6 +52,7 @@ class Crew:
         self._lines: OrderedDict[str, deque[_Job]] = OrderedDict()  # caller → his jobs; the first caller is next
         self._changed = threading.Condition()
         self._waiting = 0
+        self._mean_s = 0.0  # that a request takes, the last ones counting most
         self._closed = False
         self._at_work: dict[int, tuple[Ask, float]] = {}
         self._threads = [
@@ -67,50 +69,63 @@ class Crew:
             Expired: it was not done before the deadline.
             Cancelled: whoever asked has gone.
         """
-        job = self._put(_Job(ask, work))
+        job = self._put(_Job(ask, work, Promise()))
         try:
-            # not wait_for(None): a deadline that is infinite is none
-            left = ask.left()
-            return await asyncio.wait_for(asyncio.wrap_future(job.future), None if left == float("inf") else left)
-        except TimeoutError as error:
-            self._take_back(job)
-            if isinstance(error, Expired):
-                raise
-            raise Expired("answer must come before the deadline, got none in time; ask for less, or later") from error
+            return await job.promise.kept(ask, _LATE)
         except asyncio.CancelledError:
             ask.cancelled.set()
-            self._take_back(job)
             raise
+        finally:
+            self._take_back(job)
+            del job  # the traceback of an error holds this frame, and the job would hold the error
 
     def _put(self, job: _Job) -> _Job:
         with self._changed:
-            line = self._lines.get(job.ask.caller, ())
             if self._closed:
                 raise Busy("service must be open, got one that is shutting down; ask again", retry_after_s=5.0)
-            if len(line) >= self.own_places:
+            caller = job.ask.caller
+            if len(self._lines.get(caller, ())) >= self.own_places or self._waiting >= self.places:
+                self._drop_gone()
+            if len(self._lines.get(caller, ())) >= self.own_places:
                 raise Busy(
                     f"requests of one caller that wait must be at most {self.own_places}, got more; ask again later",
-                    own=True,
-                )
+                    retry_after_s=self._soon(), own=True,
+                )  # fmt: skip
             if self._waiting >= self.places:
-                raise Busy(f"requests that wait must be at most {self.places}, got more; ask again later")
-            self._lines.setdefault(job.ask.caller, deque()).append(job)
+                raise Busy(f"requests that wait must be at most {self.places}, got more; ask again later",
+                           retry_after_s=self._soon())  # fmt: skip
+            self._lines.setdefault(caller, deque()).append(job)
             self._waiting += 1
             self._changed.notify()
         return job
 
+    def _drop_gone(self) -> None:
+        """Those whose callers have gone keep nobody out; the lock is held."""
+        gone = [job for line in self._lines.values() for job in line if job.ask.cancelled.is_set()]
+        for job in gone:
+            self._remove(job)
+            job.promise.refuse(Cancelled(f"request {job.ask.id}: whoever asked has gone; nothing was lost"))
+
+    def _soon(self) -> float:
+        """Seconds until half of those who wait now will have been served; the lock is held."""
+        return min(30.0, max(1.0, 0.5 * self._waiting * self._mean_s / len(self._threads)))
+
     def _take_back(self, job: _Job) -> None:
         with self._changed:
-            line = self._lines.get(job.ask.caller)
-            if line and job in line:
-                line.remove(job)
-                self._waiting -= 1
-                if not line:
-                    del self._lines[job.ask.caller]
+            self._remove(job)
+
+    def _remove(self, job: _Job) -> None:
+        line = self._lines.get(job.ask.caller)
+        if line and job in line:
+            line.remove(job)
+            self._waiting -= 1
+            if not line:
+                del self._lines[job.ask.caller]
 
     def _serve(self) -> None:
         while (job := self._next()) is not None:
             self._do(job)
+            del job  # a thread that waits for the next one holds no picture
 
     def _next(self) -> _Job | None:
         """The first job of the caller whose turn it is, who then goes to the end; None when there will be none."""
@@ -128,23 +143,33 @@ class Crew:
             return job
 
     def _do(self, job: _Job) -> None:
+        started = time.monotonic()
+        job.ask.spent("queue", started - job.arrived)
         self._traffic.work(1)
-        job.ask.spent("queue", time.monotonic() - job.arrived)
         try:
-            if job.future.set_running_or_notify_cancel():
-                job.ask.check()
-                with asked_by(job.ask):
-                    job.future.set_result(job.work())
-        except Exception as error:
-            job.future.set_exception(error)
-        except BaseException as error:  # the thread must live on: what a picture did to it ends with the picture
-            _LOG.exception("request %s stopped its thread", job.ask.id)
-            job.future.set_exception(Cancelled(f"request {job.ask.id} was stopped by {type(error).__name__}"))
+            self._answer(job)
         finally:
             self._traffic.work(-1)
             with self._changed:
                 self._at_work.pop(threading.get_ident(), None)
-                self._changed.notify_all()
+                self._mean_s += 0.1 * (time.monotonic() - started - self._mean_s)
+            del job
+
+    def _answer(self, job: _Job) -> None:
+        """Do it, and tell what came of it, whatever that is: whoever waits must hear of it."""
+        try:
+            job.ask.check()
+            with asked_by(job.ask):
+                answer = job.work()
+        except Exception as error:
+            job.promise.refuse(error)
+        except BaseException as error:  # the thread must live on: what a picture did to it ends with the picture
+            _LOG.exception("request %s stopped its thread", job.ask.id)
+            job.promise.refuse(Cancelled(f"request {job.ask.id} was stopped by {type(error).__name__}"))
+        else:
+            job.promise.give(answer)
+        finally:
+            del job
 
     @property
     def waiting(self) -> int:
@@ -182,6 +207,9 @@ class Crew:
 class PixelBudget:
     """How many pixels may be open at the same time: decoding takes up to 16 bytes of memory for each.
 
+    Who wants much is not passed by for ever by those who want little: room is given in the order of asking. A thread
+    must not ask for more while it holds some.
+
     Args:
         pixels: of all pictures that are worked on together; a larger one is worked on alone.
     """
@@ -189,16 +217,26 @@ class PixelBudget:
     def __init__(self, pixels: int):
         self.pixels = pixels
         self._used = 0
+        self._line: deque[object] = deque()
         self._changed = threading.Condition()
 
     def take(self, pixels: int, ask: Ask) -> int:
-        """Wait for room; returns what must be given back."""
-        wanted = min(pixels, self.pixels)
+        """Wait for room; returns what must be given back.
+
+        Raises:
+            Expired, Cancelled: there was none in time.
+        """
+        wanted, turn = min(pixels, self.pixels), object()
         with self._changed:
-            while self._used + wanted > self.pixels:
-                self._changed.wait(min(ask.left(), 1.0))
-                ask.check()
-            self._used += wanted
+            self._line.append(turn)
+            try:
+                while self._line[0] is not turn or self._used + wanted > self.pixels:
+                    self._changed.wait(min(ask.left(), 1.0))
+                    ask.check()
+                self._used += wanted
+            finally:
+                self._line.remove(turn)
+                self._changed.notify_all()
         return wanted
 
     def give_back(self, pixels: int) -> None:

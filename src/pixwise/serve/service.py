@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import Any
 from PIL import Image
 
 from pixwise.cores import available_threads
-from pixwise.errors import PixwiseError, SourceError
+from pixwise.errors import SourceError
 from pixwise.picture import Picture
 from pixwise.pool import Pool
 from pixwise.registry import Card
@@ -35,7 +34,7 @@ from pixwise.urls import fetch, is_public, resolve_name
 
 __all__ = ["MEDIA", "Encoded", "Question", "Service", "Source", "encoded"]
 
-_LOG = logging.getLogger("pixwise.serve")
+_HOUSE_S = 15.0  # how often the house is kept
 MEDIA = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
 
 
@@ -107,16 +106,36 @@ class Service:
         self.pixels = PixelBudget(settings.open_pixels)
         self._resolve, self._allow, self._others = resolve, allow, others
         self._left_at = 0.0  # when it was told to stop, by `time.monotonic`
-        self._state = "starting"  # then "ready", or why it never will be, then "closing"
+        self._state = "starting"  # then "ready", or why it is not, or never will be again
+        self._lock, self._closing = threading.Lock(), threading.Event()
+
+    def begin(self) -> None:
+        """Load what is to be loaded, and keep the house, in a thread of its own.
+
+        It is a daemon: what loads for minutes must not hold up the end of the process.
+        """
+        threading.Thread(target=self._keep_house, name="pixwise-house", daemon=True).start()
 
     def start(self) -> None:
-        """Load what is to be loaded before it is ready."""
-        try:
-            self.stock.preload()
-            self._state = "ready" if self._state == "starting" else self._state
-        except PixwiseError as error:
-            self._state = f"preload failed: {error}"
-            _LOG.error("preload failed: %s", error)
+        """Load what is to be loaded before it is ready; what fails is told by `unready`, and may be tried again."""
+        failed = self.stock.preload()
+        with self._lock:
+            if not self._ends:
+                self._state = "; ".join(f"preload of {name} failed: {why}" for name, why in failed.items()) or "ready"
+
+    def _keep_house(self) -> None:
+        """Until it closes: drop models that nobody uses, and try again what could not be loaded."""
+        self.start()
+        idle_s = self.settings.model_ttl_s
+        while not self._closing.wait(min(_HOUSE_S, idle_s / 4 or _HOUSE_S)):
+            if idle_s:
+                self.pool.drop_idle(idle_s)
+            if self._state != "ready" and not self._ends:
+                self.start()
+
+    @property
+    def _ends(self) -> bool:
+        return self.leaving or self._closing.is_set()
 
     @property
     def starting(self) -> bool:
@@ -143,8 +162,9 @@ class Service:
 
     def leave(self) -> None:
         """Be ready no more, and go on answering until `close`."""
-        self._left_at = self._left_at or time.monotonic()
-        self._state = "it is shutting down"
+        with self._lock:
+            self._left_at = self._left_at or time.monotonic()
+            self._state = "it is shutting down"
 
     def grace_left(self) -> float:
         """Seconds that are left for what was taken on."""
@@ -153,12 +173,15 @@ class Service:
 
     def _batching(self, session: Session, card: Card) -> Session:
         """Sessions of the pool are handed out with a batcher in front."""
-        builtin = card.runtime == "builtin"  # an engine takes the pictures of a batch one by one
+        # An engine takes the pictures of a batch one by one; 8-bit scales are taken over a whole batch, and nobody's
+        # answer may depend on the pictures of others.
+        apart = card.runtime == "builtin" or card.precision == "int8"
+        threads = 1 if card.runtime == "builtin" else available_threads(self.settings.threads)
         limits = batcher.Limits(
-            rows=1 if builtin else min(card.batch, self.settings.max_batch),
+            rows=1 if apart else min(card.batch, self.settings.max_batch),
             pixels=self.settings.max_batch_pixels,
             wait_s=self.settings.max_wait_ms / 1e3,
-            runs=available_threads(0) if builtin else 1,
+            runs=max(1, available_threads(0) // threads),
         )
         tell = lambda batch: self.meters.batch(card.id, batch)  # noqa: E731
         return batcher.BatchingSession(session, limits, self.traffic, tell)
@@ -188,7 +211,7 @@ class Service:
     def _answered(self, ask: Ask, question: Question, chosen: Chosen, media: str) -> Encoded:
         with self.opened(ask, question.source) as picture:
             result = self.ask(ask, chosen, question.options, picture)
-            with ask.step("encode"):
+            with ask.step("encode"), self.traffic.aside():
                 return encoded(result, picture, media)
 
     def ask(self, ask: Ask, chosen: Chosen, options: Mapping[str, Any], picture: Picture) -> Result:
@@ -209,12 +232,13 @@ class Service:
         """
         data = source.data
         if source.url:
-            with ask.step("fetch"):
+            with ask.step("fetch"), self.traffic.aside():
                 data = self.fetched(source.url, ask)
         with ask.step("decode"):
             picture = Picture.open(data, limits=self.limits)
         picture.source = source.name or source.url or "<upload>"
-        taken = self.pixels.take(picture.width * picture.height, ask)
+        with self.traffic.aside():
+            taken = self.pixels.take(picture.width * picture.height, ask)
         try:
             yield picture
         finally:
@@ -229,8 +253,9 @@ class Service:
 
     def close(self, timeout_s: float) -> bool:
         """Finish what was taken on; returns whether all of it was done in time."""
-        self._state = "closing"
-        self.stock.close()
+        with self._lock:
+            self._state = "closing"
+        self._closing.set()
         return self.crew.close(timeout_s)
 
 
@@ -251,7 +276,7 @@ def encoded(result: Any, picture: Picture, media: str) -> Encoded:
 
 def _threads(settings: Settings) -> int:
     """Enough to fill a batch while another one runs."""
-    return settings.concurrency or max(2 * settings.max_batch, 4 * (os.cpu_count() or 1))
+    return settings.concurrency or max(2 * settings.max_batch, 4 * available_threads(0))
 
 
 def _own_places(settings: Settings) -> int:

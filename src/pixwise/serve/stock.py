@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import logging
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,16 @@ from pixwise.language.embedding import TEXT_PARTS
 from pixwise.loading import load_card
 from pixwise.pool import Pool
 from pixwise.registry import Card
-from pixwise.serve.asking import Ask, Expired
+from pixwise.serve.asking import Ask
+from pixwise.serve.loads import Loads
 from pixwise.serve.settings import Settings
 from pixwise.session import Session
 from pixwise.task import Task
-from pixwise.task_table import cards_of, task_class
+from pixwise.task_table import task_class
 
 __all__ = ["Chosen", "Stock"]
+
+_LOG = logging.getLogger("pixwise.serve")
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,8 @@ class Stock:
 
     def __init__(self, settings: Settings, pool: Pool):
         self.settings, self.pool = settings, pool
-        self._loading: dict[tuple[str, str], asyncio.Future] = {}
-        self._loaders = ThreadPoolExecutor(2, "pixwise-load")  # a fetch of minutes must not hold the crew's threads
+        self._loads = Loads(max(1, settings.queue // 2))
+        self._own: dict[tuple[str, str], tuple[Any, Card]] = {}  # task, name → what its folder looked like, its card
 
     def choose(self, task: str, model: str = "") -> Chosen:
         """The model that answers a task.
@@ -66,8 +69,7 @@ class Stock:
         if not name:
             return self._best(task)
         if name in self.settings.own_models:
-            path = Path(self.settings.own_models[name])
-            return Chosen(task, path, load_card(path, task, offline=True))
+            return Chosen(task, Path(self.settings.own_models[name]), self._own_card(task, name))
         card = self._known(task, name)
         if self.settings.built_in and card.runtime != "builtin":
             raise _not_built_in(f"model {card.id!r} must be built in, got one that is fetched", card)
@@ -94,12 +96,8 @@ class Stock:
     async def tower(self, chosen: Chosen, ask: Ask) -> Session:
         """The session of a text tower, loaded outside the crew as in `ready`."""
         load = lambda: self.pool.session(chosen.card, **self._machine(chosen))  # noqa: E731
-        here = lambda: (  # noqa: E731
-            set(TEXT_PARTS) <= {part for kept in self.pool.loaded() if kept.card.id == chosen.card.id
-                                for part in kept.card.parts}
-        )  # fmt: skip
-        if not here():
-            await self._loaded_once(("text", str(chosen.model)), chosen, ask, load, here)
+        if not self.pool.holds_session(chosen.card, **self._machine(chosen)):
+            await self._loads.done(("text", str(chosen.model)), load, ask, chosen.card.id)
         return load()
 
     def names(self, task: str) -> tuple[str, ...]:
@@ -108,6 +106,15 @@ class Stock:
         cards = [card for card in registry.cards(task) if not allowed or card.id in allowed]
         mine = [card for card in cards if card.commercial or card.id in self.settings.accept_licence]
         return (*(card.id for card in mine), *self.settings.own_models)
+
+    def _own_card(self, task: str, name: str) -> Card:
+        """The card of an own model; its folder is read again when it has changed."""
+        path = Path(self.settings.own_models[name])
+        stamps = _stamps(path)
+        known = self._own.get((task, name))
+        if known is None or known[0] != stamps:
+            known = self._own[task, name] = (stamps, load_card(path, task, offline=True))
+        return known[1]
 
     def _known(self, task: str, name: str) -> Card:
         names = self.names(task)
@@ -151,7 +158,7 @@ class Stock:
     def using(self, chosen: Chosen, options: dict[str, Any]) -> Iterator[Task]:
         """The task with its model, kept loaded until the block ends."""
         machine = self._machine(chosen, options.get("helpers"))
-        with self.pool.using(chosen.task, chosen.model, **{**machine, **options}) as task:
+        with self.pool.using(chosen.task, chosen.card, **{**machine, **options}) as task:
             yield task
 
     async def ready(self, chosen: Chosen, ask: Ask, helpers: Mapping[str, Any] | None = None) -> None:
@@ -163,44 +170,41 @@ class Stock:
             helpers: what answers the tasks that this one needs; None loads models for them, too.
 
         Raises:
+            Busy: too many wait for it.
             Expired: not before the deadline; it goes on loading for the next who asks.
         """
-        key = (chosen.task, str(chosen.model))
-        load = lambda: self.pool.task(chosen.task, chosen.model, **self._machine(chosen, helpers))  # noqa: E731
-        await self._loaded_once(key, chosen, ask, load, lambda: self._is_loaded(chosen))
+        machine = self._machine(chosen, helpers)
+        if self.pool.holds(chosen.task, chosen.card, **machine):
+            return
+        named = {need: model for need, model in machine.get("helpers", {}).items() if not callable(model)}
+        key = (chosen.task, str(chosen.model), tuple(sorted((need, str(model)) for need, model in named.items())))
+        load = lambda: self.pool.task(chosen.task, chosen.card, **machine)  # noqa: E731
+        await self._loads.done(key, load, ask, chosen.card.id)
 
-    async def _loaded_once(
-        self, key: tuple[str, str], chosen: Chosen, ask: Ask, load: Callable[[], Any], here: Callable[[], bool]
-    ) -> None:
-        if key not in self._loading or (self._loading[key].done() and not here()):
-            loop = asyncio.get_running_loop()
-            self._loading[key] = loop.run_in_executor(self._loaders, lambda: load() and None)
-        left = ask.left()
-        try:
-            await asyncio.wait_for(asyncio.shield(self._loading[key]), None if left == float("inf") else left)
-        except TimeoutError as error:
-            raise Expired(
-                f"model {chosen.card.id!r} must be loaded before the deadline, got one that is still being fetched or "
-                "opened; ask again"
-            ) from error
+    def preload(self) -> dict[str, str]:
+        """Load what the settings name, and keep it.
 
-    def _is_loaded(self, chosen: Chosen) -> bool:
-        ids = {kept.card.id for kept in self.pool.loaded()}
-        return chosen.card.id in ids and all(
-            any(cards_of(kept.card.task) == cards_of(need) for kept in self.pool.loaded())
-            for need in task_class(chosen.task).needs
-        )
-
-    def preload(self) -> None:
-        """Load what the settings name, and keep it; the first that fails ends it."""
+        Returns:
+            Name → why it could not be loaded; the others are.
+        """
+        failed = {}
         for named in self.settings.preload:
             task, _, model = named.partition(":")
-            chosen = self.choose(task, model)
-            self.pool.pin(chosen.task, chosen.model, **self._machine(chosen))
+            try:
+                chosen = self.choose(task, model)
+                self.pool.pin(chosen.task, chosen.card, **self._machine(chosen))
+            except Exception as error:  # whatever it is, it is this model's own
+                _LOG.error("preload of %s failed: %s", named, error)
+                failed[named] = str(error)
+        return failed
 
-    def close(self) -> None:
-        """Take no more loading on."""
-        self._loaders.shutdown(wait=False, cancel_futures=True)
+
+def _stamps(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """What tells that a folder of a model, or what lies beside its file, was changed."""
+    places = [path, path / "onnx"] if path.is_dir() else [path.parent]
+    entries = (entry for place in places if place.is_dir() for entry in os.scandir(place))
+    stats = ((entry.path, entry.stat()) for entry in entries)
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats))
 
 
 def _not_built_in(what: str, card: Card | None) -> ModelMissingError:
