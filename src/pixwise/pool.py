@@ -138,27 +138,42 @@ class Pool:
         """A task whose sessions are kept until the block ends; arguments as in `task`."""
         mine: list[Kept] = []
         try:
-            yield self._noted(mine, name, model, options)
+            with self._noting(mine):
+                task = self.task(name, model, **options)
+            yield task
         finally:
             self._let_go(mine)
 
-    def pin(self, name: str, model: str | os.PathLike[str] | Card = "", **options: Any) -> Task:
-        """Load a task's model and never drop it; arguments as in `task`."""
+    def load(
+        self,
+        name: str,
+        model: str | os.PathLike[str] | Card = "",
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        precision: str = "",
+        offline: bool | None = None,
+        accept_licence: Sequence[str] = (),
+        helpers: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        """Load what `task` with these arguments would load; options that a task cannot do without are not needed."""
+        card = _card(name, model, offline, precision)
+        load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
+        load_helpers(card, task_class(name).needs, helpers, lambda need, model: self.load(need, model, **load), offline)
+        self.session(card, **load)
+
+    def pin(self, name: str, model: str | os.PathLike[str] | Card = "", **machine: Any) -> None:
+        """Load a task's model and never drop it; arguments as in `load`."""
         mine: list[Kept] = []
         try:
-            task = self._noted(mine, name, model, options)
+            with self._noting(mine):
+                self.load(name, model, **machine)
             with self._lock:
                 for kept in mine:
                     for each in (kept, *kept.under):
                         each.pinned = True
         finally:
             self._let_go(mine)
-        return task
-
-    def _noted(self, mine: list[Kept], name: str, model: Any, options: Mapping[str, Any]) -> Task:
-        """A task; the sessions that it comes by are in use from then on, and noted."""
-        with self._noting(mine):
-            return self.task(name, model, **options)
 
     @contextmanager
     def _noting(self, mine: list[Kept]) -> Iterator[None]:

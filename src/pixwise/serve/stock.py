@@ -178,7 +178,7 @@ class Stock:
             return
         named = {need: model for need, model in machine.get("helpers", {}).items() if not callable(model)}
         key = (chosen.task, str(chosen.model), tuple(sorted((need, str(model)) for need, model in named.items())))
-        load = lambda: self.pool.task(chosen.task, chosen.card, **machine)  # noqa: E731
+        load = lambda: self.pool.load(chosen.task, chosen.card, **machine)  # noqa: E731
         await self._loads.done(key, load, ask, chosen.card.id)
 
     def preload(self) -> dict[str, str]:
