@@ -127,7 +127,15 @@ class Pool:
                 cards.append(load_card(helper, need, offline=offline))
         return all(self.holds_session(card, **machine) for card in cards)
 
-    def holds_session(self, card: Card, *, device: str = "auto", threads: int = 0, **others: Any) -> bool:
+    def holds_session(
+        self,
+        card: Card,
+        *,
+        device: str = "auto",
+        threads: int = 0,
+        offline: bool | None = None,
+        accept_licence: Sequence[str] = (),
+    ) -> bool:
         """Whether `session` with these arguments would find everything loaded."""
         parts = [card] if len(card.parts) < 2 else [card.only((part,)) for part in card.parts]
         with self._lock:
