@@ -80,10 +80,13 @@ class Clients:
     def __init__(self, port: int, clients: int = 32, processes: int = 2):
         context = multiprocessing.get_context("spawn")
         self._pipes: list[Connection] = []
+        self.pids: list[int] = []
         for number in range(processes):
             mine, theirs = context.Pipe()
             args = (theirs, port, clients // processes, number)
-            context.Process(target=_serve, args=args, daemon=True).start()
+            process = context.Process(target=_serve, args=args, daemon=True)
+            process.start()
+            self.pids.append(process.pid)
             self._pipes.append(mine)
         for pipe in self._pipes:
             pipe.recv()
@@ -114,8 +117,10 @@ def _serve(pipe: Connection, port: int, clients: int, seed: int) -> None:
 
 
 def _played(load: Load, lines: Sequence[http.client.HTTPConnection], seed: int) -> Heard:
+    for line in lines:
+        line.close()  # the service closes what is idle for long
     heard, lock, started = Heard(), threading.Lock(), time.perf_counter()
-    due = _arrivals(load, started, seed) if load.rate else _turns(load, started, seed)
+    due = _Arrivals(load, started, seed) if load.rate else _Turns(load, started, seed)
     threads = [threading.Thread(target=_client, args=(line, due, heard, lock)) for line in lines]
     for thread in threads:
         thread.start()
@@ -125,7 +130,7 @@ def _played(load: Load, lines: Sequence[http.client.HTTPConnection], seed: int) 
     return heard
 
 
-class _turns:
+class _Turns:
     """Shots for clients that ask again as soon as they are answered: (due, shot) until the time is over."""
 
     def __init__(self, load: Load, started: float, seed: int):
@@ -141,7 +146,7 @@ class _turns:
         return None if over else (time.perf_counter(), shot)
 
 
-class _arrivals:
+class _Arrivals:
     """Shots that are due at random times, whether or not a client is free."""
 
     def __init__(self, load: Load, started: float, seed: int):

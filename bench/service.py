@@ -7,8 +7,8 @@
     python bench/service.py memory       20 000 requests
     python bench/service.py all          all but memory
 
-Each ends with what was to be reached. The library and the service take turns, so that a noisy machine harms both; the
-clients share its cores with the service.
+Each ends with what was to be reached; "others" is the share of the cores that other programs took meanwhile. The
+library and the service take turns, so that a noisy machine harms both; the clients share its cores with the service.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import numpy as np
 from full_size import build_checkpoint
 from http_load import Clients, Load, Shot
 from pictures import jpeg
+from quiet import Others, ticks
 from side_by_side import Way
 
 from pixwise.samples import jpeg_like
@@ -75,6 +76,10 @@ class Server:
         raise SystemExit("the service is not ready after a minute")
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def rss_mb(self) -> float:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) / 1024
@@ -83,7 +88,6 @@ class Server:
         """Rows per run so far, by model."""
         text = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5).read().decode()
         told = dict(re.findall(r'pixwise_batch_rows_(\w+\{model="[^"]+"\}) ([\d.e+]+)', text))
-        names = {key[5:-2].removeprefix('model="') for key in told if key.startswith("sum{")}
         key = lambda what, name: f'{what}{{model="{name}"}}'  # noqa: E731
         names = {re.search(r'"([^"]+)"', key)[1] for key in told if key.startswith("sum{")}
         return {name: float(told[key("sum", name)]) / float(told[key("count", name)]) for name in names}
@@ -94,8 +98,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(args: argparse.Namespace, *models: str) -> Iterator[tuple[Server, Clients]]:
-    server = Server(args.folder, models, args.threads)
+def serving(args: argparse.Namespace, *models: str, threads: int | None = None) -> Iterator[tuple[Server, Clients]]:
+    server = Server(args.folder, models, max(0, args.threads) if threads is None else threads)
     clients = Clients(server.port, args.clients)
     try:
         yield server, clients
@@ -146,27 +150,43 @@ def library(folder: str, threads: int):
 
 
 def throughput(args: argparse.Namespace) -> None:
-    """Pictures per second, interleaved."""
+    """Pictures per second, interleaved; the library always has all cores for its one run."""
     pictures = mixed(args.folder)
-    print(f"{'model':8} {'library/s':>9} {'service/s':>9} {'ratio':>6} {'batch':>6} {'p50 ms':>7} {'p99 ms':>7} errors")
+    print(f"{'model':8} {'threads':>7} {'library/s':>9} {'service/s':>9} {'ratio':>6} {'batch':>6} {'p50 ms':>7} "
+          f"{'p99 ms':>7} {'others':>7} errors")  # fmt: skip
     for name, checkpoint in MODELS.items():
         folder = str(build_checkpoint(checkpoint, args.folder) / "pixwise")
-        with serving(args, name) as (server, clients):
-            serial = Way("library", library, folder, args.threads)
-            clients.run(Load(shots(name, pictures), 2.0))
-            alone, together, heard = [], [], []
-            for _ in range(args.rounds):
-                alone.append(serial.run((pictures, args.seconds))[1])
-                heard.append(clients.run(Load(shots(name, pictures), args.seconds)))
-                together.append(heard[-1].rate)
-            serial.close()
-            ratio = statistics.median(many / one for many, one in zip(together, alone, strict=True))
-            wrong = [said for each in heard for said in each.wrong]
-            p50, p99 = (statistics.median(each.percentile_ms(percent) for each in heard) for percent in (50, 99))
-            batch = max(server.mean_batch().values())
-            print(f"{name:8} {statistics.median(alone):9.1f} {statistics.median(together):9.1f} {ratio:6.2f} "
-                  f"{batch:6.2f} {p50:7.0f} {p99:7.0f} {len(wrong)} {wrong[:1] or ''}", flush=True)  # fmt: skip
-    print(f"to be reached: ratio 1.3 or more, no errors ({args.clients} clients, 0.1 to 12 MP)\n")
+        serial = Way("library", library, folder, 0)
+        for threads in (0, 1) if args.threads < 0 else (args.threads,):
+            with serving(args, name, threads=threads) as (server, clients):
+                _throughput_row(args, name, shots(name, pictures), serial, server, clients, threads)
+        serial.close()
+    print(f"to be reached: ratio 1.3 or more, no errors ({args.clients} clients, 0.1 to 12 MP; threads of one run: 0 is "
+          "all cores, 1 lets as many runs go on as there are cores)\n")  # fmt: skip
+
+
+def _throughput_row(
+    args: argparse.Namespace,
+    name: str,
+    asked: tuple[Shot, ...],
+    serial: Way,
+    server: Server,
+    clients: Clients,
+    threads: int,
+) -> None:
+    clients.run(Load(asked, 2.0))
+    alone, heard = [], []
+    others = Others([server.pid, serial.pid, *clients.pids])
+    for _ in range(args.rounds):
+        alone.append(serial.run(([shot.body for shot in asked], args.seconds))[1])
+        heard.append(clients.run(Load(asked, args.seconds)))
+    busy, together = others.share(), [each.rate for each in heard]
+    ratio = statistics.median(many / one for many, one in zip(together, alone, strict=True))
+    wrong = [said for each in heard for said in each.wrong]
+    p50, p99 = (statistics.median(each.percentile_ms(percent) for each in heard) for percent in (50, 99))
+    batch = max(server.mean_batch().values())
+    print(f"{name:8} {threads:7} {statistics.median(alone):9.1f} {statistics.median(together):9.1f} {ratio:6.2f} "
+          f"{batch:6.2f} {p50:7.0f} {p99:7.0f} {busy:7.0%} {len(wrong)} {wrong[:1] or ''}", flush=True)  # fmt: skip
 
 
 def latency(args: argparse.Namespace) -> None:
@@ -191,7 +211,10 @@ def overhead(args: argparse.Namespace) -> None:
     print(f"{'model':8} {'library ms':>10} {'service ms':>10} {'difference':>10}")
     with serving(args, "clip") as (server, _):
         for name, folder, path, count in (("look", "", SMALL, 300), ("clip", clip, "/v1/embed?model=clip", 60)):
-            ways = [Way("library", one_by_one, folder, args.threads), Way("service", over_http, server.port, path)]
+            ways = [
+                Way("library", one_by_one, folder, max(0, args.threads)),
+                Way("service", over_http, server.port, path),
+            ]
             spent: dict[str, list[float]] = {way.name: [] for way in ways}
             for _ in range(count // 10):
                 for way in ways:
@@ -265,15 +288,18 @@ def memory(args: argparse.Namespace) -> None:
     """Resident memory over many small requests."""
     picture, step = _drawn(args.folder, 300, 400, 0), 1000
     with serving(args) as (server, clients):
-        sizes = []
+        sizes, cpu = [], ticks(server.pid)
         for _ in range(args.requests // step):
             heard = clients.run(Load((Shot(SMALL, picture),), 3600, count=step))
             sizes.append(server.rss_mb)
             if heard.wrong:
                 print(f"wrong: {len(heard.wrong)}, {heard.wrong[0]}")
+        cpu_end = ticks(server.pid)
     settled = sizes[len(sizes) // 4 :]
     slope = float(np.polyfit(np.arange(len(settled)), settled, 1)[0]) if len(settled) > 1 else float("nan")
     print("MB after each thousand: " + " ".join(f"{size:.1f}" for size in sizes))
+    spent = 1e3 * (cpu_end - cpu) / os.sysconf("SC_CLK_TCK") / args.requests
+    print(f"processor time of the service: {spent:.2f} ms per request")
     print(f"slope after the first quarter: {slope:.3f} MB per 1000 requests")
     print("to be reached: less than 1 MB per 1000\n")
 
@@ -285,9 +311,11 @@ def main() -> None:
     parser.add_argument("what", choices=[*ways, "all"])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pixwise-bench")
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="of a model; 0 is all cores")
+    parser.add_argument(
+        "--threads", type=int, default=-1, help="of a run; 0 is all cores; -1 tries 0, for throughput 1 too"
+    )
     parser.add_argument("--requests", type=int, default=20_000)
     args = parser.parse_args()
     for name, measure in ways.items():

@@ -29,6 +29,7 @@ class Way:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, make, args), daemon=True)
         self._process.start()
+        self.pid = self._process.pid
         self._take()  # loaded
 
     def run(self, job: Any) -> tuple[float, Any]:

@@ -85,7 +85,7 @@ class Asking:
         return [self.outcomes.get(number, "nothing") for number in range(len(self.threads))]
 
 
-def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(true: Callable[[], Any], seconds: float = 30.0) -> None:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not true():

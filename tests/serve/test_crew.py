@@ -175,7 +175,7 @@ def test_a_polite_caller_hardly_notices_a_flood(crew):
 
     middle, left = asyncio.run(both())
     assert left > 150, "ten polite requests were served before half of the flood"
-    assert middle < 0.1
+    assert middle < 0.5
 
 
 @pytest.mark.parametrize("fails", [True, False])
@@ -199,7 +199,7 @@ def test_what_is_done_is_let_go_at_once(crew, fails):
     try:
         asyncio.run(ask(work))
         del picture, work
-        until(lambda: gone() is None, 2)
+        until(lambda: gone() is None)
     finally:
         gc.enable()
 

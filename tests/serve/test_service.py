@@ -163,7 +163,9 @@ def test_who_hangs_up_is_not_worked_for(folders, pictures):
         go_on = full(place)
         host, port = place.url.removeprefix("http://").split(":")
         line = socket.create_connection((host, int(port)))
-        head = "POST /v1/embed?model=encoder HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: "
+        head = (
+            "POST /v1/embed?model=encoder HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/jpeg\r\nContent-Length: "
+        )
         line.sendall(head.encode() + str(len(pictures[0])).encode() + b"\r\n\r\n" + pictures[0])
         until(lambda: place.service.crew.working == 1)
         line.close()
