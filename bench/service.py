@@ -161,8 +161,8 @@ def throughput(args: argparse.Namespace) -> None:
             with serving(args, name, threads=threads) as (server, clients):
                 _throughput_row(args, name, shots(name, pictures), serial, server, clients, threads)
         serial.close()
-    print(f"to be reached: ratio 1.3 or more, no errors ({args.clients} clients, 0.1 to 12 MP; threads of one run: 0 is "
-          "all cores, 1 lets as many runs go on as there are cores)\n")  # fmt: skip
+    print(f"to be reached: ratio 1.3 or more, no errors ({args.clients} clients, 0.1 to 12 MP; threads of one run: 0 "
+          "is all cores, 1 lets as many runs go on as there are cores)\n")  # fmt: skip
 
 
 def _throughput_row(
