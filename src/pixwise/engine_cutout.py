@@ -26,7 +26,9 @@ Floats = npt.NDArray[np.float32]
 _BINS = 12  # of L*a*b* / 12 a cell is about as wide as colours that look alike
 _GROUNDS = 8  # colours of the border at most
 _LEAST_SHARE = 0.03  # of the border: what is rarer there may be the subject, cut off by the edge of the picture
-_SURE, _NEAR = 22.0, 9.0  # L*a*b*: above is surely something else than the ground, below surely the ground
+_SURE, _NEAR = 11.0, 5.0  # L*a*b*: above is surely something else than the ground, below surely the ground
+_SOFT = 1.5  # L* per pixel: the edge of a shadow is not steeper
+_SAME, _DEEPEST = 8.0, 45.0  # how far a shadow may differ in a* b*, and how much darker it may be in L*
 _LEAST_SUBJECT = 0.004  # of the picture: less is dirt
 
 
@@ -40,7 +42,9 @@ class SalientCut:
 
     def __call__(self, pixels: Pixels) -> dict[str, np.ndarray]:
         """(H, W, 3) → alpha (H, W) uint8."""
-        seeds = self._seeds(border_distance(self._cv2, pixels))
+        distance, shadow = border_distance(self._cv2, pixels)
+        seeds = self._seeds(np.where(shadow, 0, distance))
+        seeds = self._seeds(distance) if seeds is None else seeds
         if seeds is None:
             return {"alpha": np.zeros(pixels.shape[:2], np.uint8)}
         subject = self._clean(grab_cut(self._cv2, pixels, seeds, self.rounds))
@@ -81,23 +85,33 @@ class SalientCut:
         return self._cv2.GaussianBlur(subject.astype(np.uint8) * 255, (0, 0), 0.7)
 
 
-def border_distance(cv2: Any, pixels: Pixels) -> Floats:
-    """How far the colour of each pixel is from the colours of the border, with their usual spread taken off.
+def border_distance(cv2: Any, pixels: Pixels) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """How far the colour of each pixel is from the colours of the border, and what is only their shadow.
+
+    A shadow is darker than the ground, of its colour, and begins softly: no sharp edge lies between the two.
 
     Args:
         cv2: OpenCV.
         pixels: (H, W, 3) uint8.
 
     Returns:
-        (H, W) float32, distance in CIE L*a*b*; 0 where a pixel looks like the border.
+        (H, W) float32, distance in CIE L*a*b* less their usual spread, 0 where a pixel looks like the border; (H, W)
+        bool, shadows.
     """
     smooth = cv2.GaussianBlur(pixels, (0, 0), 1.0)
     lab = lab_from_rgb(smooth.reshape(-1, 3)).reshape(*pixels.shape).astype(np.float32)
-    nearest = np.full(pixels.shape[:2], np.inf, np.float32)
+    nearest, shaded = np.full(pixels.shape[:2], np.inf, np.float32), np.zeros(pixels.shape[:2], bool)
     for centre, spread in _grounds(lab):
-        apart = np.linalg.norm(lab - centre, axis=2)
-        nearest = np.minimum(nearest, np.maximum(apart - spread, 0))
-    return nearest
+        away = lab - centre
+        nearest = np.minimum(nearest, np.maximum(np.linalg.norm(away, axis=2) - spread, 0))
+        darker = (away[..., 0] < 0) & (away[..., 0] > -_DEEPEST)
+        shaded |= darker & (np.hypot(away[..., 1], away[..., 2]) < _SAME + spread)
+    ground = nearest < _NEAR
+    steps = np.hypot(*(cv2.Sobel(lab[..., 0], cv2.CV_32F, *way) / 8 for way in ((1, 0), (0, 1))))  # L* per pixel
+    _, parts = cv2.connectedComponents(((steps < _SOFT) & (shaded | ground)).astype(np.uint8), connectivity=4)
+    reached = np.zeros(parts.max() + 1, bool)
+    reached[parts[ground & (parts > 0)]] = True
+    return nearest, reached[parts] & ~ground
 
 
 def _grounds(lab: Floats) -> list[tuple[Floats, float]]:
