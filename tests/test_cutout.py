@@ -42,6 +42,14 @@ def test_colours_of_a_large_foreground_are_found_again():
     assert np.abs(found[where_mixed(alpha)] - RED).mean() < 2
 
 
+def test_colours_of_hair_are_found_again():
+    alpha = np.zeros((600, 800), np.uint8)
+    alpha[200:400, 300:500] = 255
+    alpha[100:200, 301:500:7] = 120  # a pixel wide: smaller levels do not see each of them
+    found = foreground(mixed(alpha), alpha)
+    assert np.abs(found[where_mixed(alpha)] - RED).mean() < 4
+
+
 def test_on_another_ground_no_halo_of_the_old_one_stays():
     alpha = soft_disc()
     picture = Picture.open(mixed(alpha))

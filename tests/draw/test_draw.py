@@ -428,3 +428,11 @@ def test_classes_that_share_a_colour_get_another_one_side_by_side():
     assert colour_of("cat") == colour_of("dog")
     assert colours_of(["cat", "dog", "cat"]) == [colour_of("cat"), PALETTE[PALETTE.index(colour_of("cat")) + 1]]
     assert len(colours_of(f"class {number}" for number in range(100))) == 100
+
+
+def test_a_matte_leaves_the_subject_and_shows_a_board_where_it_is_not():
+    picture, alpha = photo_like(60, 80), np.zeros((60, 80), np.uint8)
+    alpha[20:40, 20:60] = 255
+    drawn = np.asarray(draw(picture, Matte.of(alpha)))
+    assert (drawn[alpha == 255] == picture[alpha == 255]).all()
+    assert set(drawn[alpha == 0].reshape(-1)) == {204, 255}

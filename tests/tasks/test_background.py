@@ -6,7 +6,7 @@ from PIL import Image
 
 from pixwise import registry
 from pixwise.errors import CardError, OptionError, ShapeError
-from pixwise.results import result_from_dict
+from pixwise.results import Matte, result_from_dict
 from pixwise.samples import photo_like
 from pixwise.session import FakeSession, Tensor
 from pixwise.tasks.background import BackgroundRemover
@@ -143,6 +143,20 @@ def test_a_matte_of_another_picture_is_refused():
     matte = remover({"out": left_half()})(photo_like(60, 90))
     with pytest.raises(ShapeError, match=r"picture must be 90 x 60 px like <array>, got 80 x 60"):
         matte.cut(photo_like(60, 80))
+
+
+def test_a_matte_that_knows_no_picture_knows_its_size():
+    with pytest.raises(ShapeError, match=r"picture must be 90 x 60 px like the matte, got 80 x 60"):
+        Matte.of(np.zeros((60, 90), np.uint8)).cut(photo_like(60, 80))
+
+
+def test_another_matte_tells_its_own_coverage_and_box():
+    two = np.zeros((40, 60), np.uint8)
+    two[10:30, 5:25], two[10:20, 40:50] = 255, 255
+    matte = Matte.of(two)
+    assert matte.only_largest().box.tolist() == [5, 10, 25, 30]
+    assert matte.only_largest().coverage == pytest.approx(400 / 2400)
+    assert matte.feathered(12).box[0] < 5
 
 
 def test_a_matte_comes_back_from_json():
