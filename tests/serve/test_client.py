@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import time
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,15 @@ from PIL import Image
 from running_service import served
 
 import pixwise as px
-from pixwise.errors import FetchError, ModelMissingError, OptionError, PictureError, SourceError, UnknownModelError
+from pixwise.errors import (
+    FetchError,
+    ModelMissingError,
+    OptionError,
+    PictureError,
+    PixwiseError,
+    SourceError,
+    UnknownModelError,
+)
 from pixwise.serve.asking import Busy
 from pixwise.serve.client import AsyncClient, Client
 from pixwise.task_table import TASKS
@@ -121,3 +130,40 @@ def test_a_busy_service_is_asked_again_and_not_for_ever():
         with pytest.raises(Busy, match="full"):
             client.quality(RECEIPT)
         assert len(asked) == 6
+
+
+def test_many_questions_give_an_analysis_of_the_librarys_type(client):
+    analysis = client.analyze(RECEIPT, ["codes", {"task": "quality", "options": {"colours": 2}}, "classify"])
+    assert same(analysis["codes"], px.codes(RECEIPT))
+    assert len(analysis["quality"]) == 2
+    assert analysis.results["classify"].status == "skipped"
+    assert "pixwise models pull" in analysis.results["classify"].message
+    assert analysis.draw(RECEIPT).width == 640
+
+
+def test_an_analysis_of_many_keeps_errors_in_their_places(client):
+    answers = client.analyze([RECEIPT, b"no picture"], "codes", on_error="return")
+    assert same(answers[0]["codes"], px.codes(RECEIPT))
+    assert isinstance(answers[1], PictureError)
+    with pytest.raises(PictureError):
+        client.analyze([RECEIPT, b"no picture"], "codes")
+    with pytest.raises(OptionError, match="did you mean 'codes'"):
+        client.analyze(RECEIPT, ["code"])
+
+
+def test_a_job_is_given_watched_and_forgotten(client):
+    job = client.submit([RECEIPT, b"no picture"], ["codes"])
+    until = time.monotonic() + 60
+    while client.job(job["id"])["ended"] is None and time.monotonic() < until:
+        time.sleep(0.05)
+    told = client.job(job["id"])
+    assert (told["status"], told["done"], told["failed"]) == ("done", 2, 1)
+    assert same(told["answers"][0]["codes"], px.codes(RECEIPT))
+    assert isinstance(told["answers"][1], PictureError)
+    client.cancel(job["id"])
+    with pytest.raises(PixwiseError, match="job must be one of yours"):
+        client.job(job["id"])
+
+
+def test_models_are_listed(client):
+    assert "opencv-codes" in {model["id"] for model in client.models()}

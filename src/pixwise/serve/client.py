@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import time
@@ -17,23 +16,34 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 import numpy as np
 from PIL import Image
 
 from pixwise.ask import named
-from pixwise.errors import FetchError, OptionError, PixwiseError
-from pixwise.picture import Picture
-from pixwise.results import Result, result_from_dict
+from pixwise.errors import PixwiseError
 from pixwise.serve.asking import Busy
-from pixwise.serve.kinds import TYPE, error_of_kind
-from pixwise.sources import Limits, read
+from pixwise.serve.client_answers import (
+    analyses_from,
+    bytes_of,
+    checked,
+    data_from,
+    image_from,
+    job_from,
+    plain,
+    result_from,
+    tasks_as_json,
+    unreached,
+    vectors_from,
+)
 from pixwise.task import check_on_error
 from pixwise.task_table import TASKS, task_class
 
 __all__ = ["AsyncClient", "Client"]
 
+Tasks = Sequence[str | Mapping[str, Any]] | str | None
 _TRIES = 4  # of a request that is refused because the service is busy
 _AT_ONCE = 8  # of a list
 _LONGEST_WAIT_S = 10.0
@@ -56,18 +66,25 @@ class _Doors:
         """The request for one picture."""
         options = named(task, task_class(task), args, options)
         model = options.pop("model", "")
-        reading = _result if media == "application/json" else _image
-        sent = _sent(source, {name: _plain(value) for name, value in options.items()}, model)
+        reading = result_from if media == "application/json" else image_from
+        sent = _sent(source, {name: plain(value) for name, value in options.items()}, model)
         return _Call("POST", f"/v1/{task}", reading, {**sent, "headers": {"Accept": media}})
 
-    def _analyzed(self, source: Any, tasks: Sequence[str] | None) -> _Call:
-        name, data = _bytes_of(source)
-        form = {"tasks": json.dumps([{"task": task} for task in tasks])} if tasks is not None else {}
-        return _Call("POST", "/v1/analyze", _analysis, {"files": {"file": (name, data)}, "data": form})
+    def _analyzed(self, sources: Sequence[Any], tasks: Any) -> _Call:
+        return _Call("POST", "/v1/analyze", analyses_from, _sent_many(sources, tasks))
+
+    def _submitted(self, sources: Sequence[Any], tasks: Any) -> _Call:
+        return _Call("POST", "/v1/jobs", job_from, _sent_many(sources, tasks))
+
+    def _job(self, id: str, first: int) -> _Call:
+        return _Call("GET", f"/v1/jobs/{quote(id, safe='')}", job_from, {"params": {"first": first}})
+
+    def _cancelled(self, id: str) -> _Call:
+        return _Call("DELETE", f"/v1/jobs/{quote(id, safe='')}", job_from)
 
     def _embedded(self, texts: Sequence[str], model: str) -> _Call:
         told = {"input": list(texts), "encoding_format": "float", **({"model": model} if model else {})}
-        return _Call("POST", "/v1/embeddings", _vectors, {"json": told})
+        return _Call("POST", "/v1/embeddings", vectors_from, {"json": told})
 
 
 class Client(_Doors):
@@ -108,9 +125,28 @@ class Client(_Doors):
         """The picture with the answer drawn into it, or the picture that the answer is (a cut-out)."""
         return self._do(self._asked(task, source, args, options, "image/png"))
 
-    def analyze(self, source: Any, tasks: Sequence[str] | None = None) -> dict[str, Any]:
-        """Many questions about one picture; the JSON of `pixwise analyze --json`."""
-        return self._do(self._analyzed(source, tasks))
+    def analyze(self, source: Any, tasks: Tasks = None, *, on_error: str = "raise") -> Any:
+        """Many questions about a picture, or about each of a list; a task is a name, or a table with its options.
+
+        Returns:
+            `Analysis`, or a list of them for a list.
+        """
+        check_on_error(on_error)
+        many = isinstance(source, list | tuple)
+        answers = _in_place(self._do(self._analyzed(source if many else [source], tasks)), on_error)
+        return answers if many else answers[0]
+
+    def submit(self, sources: Sequence[Any], tasks: Tasks = None) -> dict[str, Any]:
+        """Give a job: `analyze` in the background. `id` is what the next two take."""
+        return self._do(self._submitted(sources, tasks))
+
+    def job(self, id: str, first: int = 0) -> dict[str, Any]:
+        """How far a job is: `status`, `done` of `pictures`; `answers` from picture `first` on, by their numbers."""
+        return self._do(self._job(id, first))
+
+    def cancel(self, id: str) -> dict[str, Any]:
+        """Cancel a job; one that has ended is forgotten with its answers."""
+        return self._do(self._cancelled(id))
 
     def embed_text(self, texts: Sequence[str], model: str = "") -> np.ndarray:
         """(N, D) float32, a vector of length 1 per text."""
@@ -118,7 +154,7 @@ class Client(_Doors):
 
     def models(self) -> list[dict[str, Any]]:
         """The models that may be asked for, and which are loaded."""
-        return self._do(_Call("GET", "/v1/models", _data))
+        return self._do(_Call("GET", "/v1/models", data_from))
 
     def is_ready(self) -> bool:
         """Whether the service can answer now."""
@@ -131,13 +167,13 @@ class Client(_Doors):
         for left in reversed(range(_TRIES)):
             try:
                 answer = self._http.request(call.method, call.path, **call.sent)
-                return call.read(_checked(answer))
+                return call.read(checked(answer))
             except Busy as error:
                 if not left:
                     raise
                 time.sleep(min(error.retry_after_s, _LONGEST_WAIT_S))
             except httpx.HTTPError as error:
-                raise _unreached(self._http.base_url, error) from error
+                raise unreached(self._http.base_url, error) from error
         return None
 
     def _many(self, calls: Iterable[Callable[[], _Call]], on_error: str) -> list[Any]:
@@ -180,9 +216,28 @@ class AsyncClient(_Doors):
         """The picture with the answer drawn into it, or the picture that the answer is (a cut-out)."""
         return await self._do(self._asked(task, source, args, options, "image/png"))
 
-    async def analyze(self, source: Any, tasks: Sequence[str] | None = None) -> dict[str, Any]:
-        """Many questions about one picture; the JSON of `pixwise analyze --json`."""
-        return await self._do(self._analyzed(source, tasks))
+    async def analyze(self, source: Any, tasks: Tasks = None, *, on_error: str = "raise") -> Any:
+        """Many questions about a picture, or about each of a list; a task is a name, or a table with its options.
+
+        Returns:
+            `Analysis`, or a list of them for a list.
+        """
+        check_on_error(on_error)
+        many = isinstance(source, list | tuple)
+        answers = _in_place(await self._do(self._analyzed(source if many else [source], tasks)), on_error)
+        return answers if many else answers[0]
+
+    async def submit(self, sources: Sequence[Any], tasks: Tasks = None) -> dict[str, Any]:
+        """Give a job: `analyze` in the background. `id` is what the next two take."""
+        return await self._do(self._submitted(sources, tasks))
+
+    async def job(self, id: str, first: int = 0) -> dict[str, Any]:
+        """How far a job is: `status`, `done` of `pictures`; `answers` from picture `first` on, by their numbers."""
+        return await self._do(self._job(id, first))
+
+    async def cancel(self, id: str) -> dict[str, Any]:
+        """Cancel a job; one that has ended is forgotten with its answers."""
+        return await self._do(self._cancelled(id))
 
     async def embed_text(self, texts: Sequence[str], model: str = "") -> np.ndarray:
         """(N, D) float32, a vector of length 1 per text."""
@@ -190,7 +245,7 @@ class AsyncClient(_Doors):
 
     async def models(self) -> list[dict[str, Any]]:
         """The models that may be asked for, and which are loaded."""
-        return await self._do(_Call("GET", "/v1/models", _data))
+        return await self._do(_Call("GET", "/v1/models", data_from))
 
     async def is_ready(self) -> bool:
         """Whether the service can answer now."""
@@ -203,13 +258,13 @@ class AsyncClient(_Doors):
         for left in reversed(range(_TRIES)):
             try:
                 answer = await self._http.request(call.method, call.path, **call.sent)
-                return call.read(_checked(answer))
+                return call.read(checked(answer))
             except Busy as error:
                 if not left:
                     raise
                 await asyncio.sleep(min(error.retry_after_s, _LONGEST_WAIT_S))
             except httpx.HTTPError as error:
-                raise _unreached(self._http.base_url, error) from error
+                raise unreached(self._http.base_url, error) from error
         return None
 
     async def _many(self, calls: Iterable[Callable[[], _Call]], on_error: str) -> list[Any]:
@@ -252,88 +307,19 @@ def _headers(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
+def _sent_many(sources: Sequence[Any], tasks: Any) -> dict[str, Any]:
+    """Several pictures and the questions about them, as a form."""
+    told = tasks_as_json(tasks)
+    return {"files": [("file", bytes_of(source)) for source in sources], "data": {"tasks": told} if told else {}}
+
+
 def _sent(source: Any, options: dict[str, Any], model: str) -> dict[str, Any]:
     """A question as a form; an address travels as JSON, and the service decides whether it fetches it."""
     named = {"model": model} if model else {}
     if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
         return {"json": {"image": {"url": source}, "options": options, **named}}
-    name, data = _bytes_of(source)
+    name, data = bytes_of(source)
     return {"files": {"file": (name, data)}, "data": {"options": json.dumps(options), **named}}
-
-
-def _bytes_of(source: Any) -> tuple[str, bytes]:
-    """The bytes of a picture and its name; pixels from memory become a PNG."""
-    if isinstance(source, np.ndarray | Image.Image):
-        kept = io.BytesIO()
-        Picture.open(source).image().save(kept, "PNG", compress_level=1)
-        return "<array>" if isinstance(source, np.ndarray) else "<image>", kept.getvalue()
-    name, data = read(source, Limits())
-    return name.replace("\\", "/").rsplit("/", 1)[-1], data
-
-
-def _plain(value: Any) -> Any:
-    """An option as JSON has it."""
-    if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if value is not None and not isinstance(value, str | int | float | bool):
-        raise OptionError(
-            f"option must be a number, a text or a list to travel, got {type(value).__name__}; "
-            "give the name that the service knows it by"
-        )
-    return value
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    """The answer, or the error that it tells."""
-    if answer.is_success:
-        return answer
-    try:
-        told = answer.json()
-    except ValueError:
-        told = {}
-    told = told if isinstance(told, dict) else {}
-    detail = str(told.get("detail") or f"{answer.status_code} {answer.reason_phrase}")
-    if answer.status_code == 429 or (answer.status_code == 503 and "Retry-After" in answer.headers):
-        raise Busy(detail, retry_after_s=_seconds(answer.headers.get("Retry-After", "")))
-    raise error_of_kind(str(told.get("type", "")).removeprefix(TYPE))(detail)
-
-
-def _seconds(told: str) -> float:
-    return float(told) if told.isdecimal() else 1.0
-
-
-def _unreached(url: httpx.URL, error: httpx.HTTPError) -> FetchError:
-    said = str(error) or type(error).__name__
-    return FetchError(f"{url}: expected a service that answers, got {said}; start it: pixwise serve")
-
-
-def _result(answer: httpx.Response) -> Result:
-    return result_from_dict(answer.json())
-
-
-def _image(answer: httpx.Response) -> Image.Image:
-    image = Image.open(io.BytesIO(answer.content))
-    image.load()
-    return image
-
-
-def _analysis(answer: httpx.Response) -> dict[str, Any]:
-    """The one that was asked for, or its problem as an error."""
-    [one] = answer.json()["answers"]
-    if one["status"] == "error":
-        raise error_of_kind(one["problem"]["type"].removeprefix(TYPE))(one["problem"]["detail"])
-    return one["analysis"]
-
-
-def _data(answer: httpx.Response) -> Any:
-    return answer.json()["data"]
-
-
-def _vectors(answer: httpx.Response) -> np.ndarray:
-    rows = sorted(answer.json()["data"], key=lambda row: row["index"])
-    return np.array([row["embedding"] for row in rows], np.float32)  # (N, D)
 
 
 def _in_place(answers: list[Any], on_error: str) -> list[Any]:
