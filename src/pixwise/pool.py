@@ -75,10 +75,17 @@ class Pool:
     Attributes:
         budget: bytes of model files to keep loaded.
         wrap: makes of a session that was loaded from files or built in the one that is kept and handed out.
+        tell: is given each card that was loaded, and the seconds that it took.
     """
 
-    def __init__(self, budget: int = 4 * 2**30, *, wrap: Wrap = lambda session, card: session):
-        self.budget, self.wrap = budget, wrap
+    def __init__(
+        self,
+        budget: int = 4 * 2**30,
+        *,
+        wrap: Wrap = lambda session, card: session,
+        tell: Callable[[Card, float], None] = lambda card, seconds: None,
+    ):
+        self.budget, self.wrap, self.tell = budget, wrap, tell
         self._sessions: OrderedDict[Key, Kept] = OrderedDict()
         self._loading: dict[Key, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -287,7 +294,10 @@ class Pool:
     def _loaded(self, card: Card, **load: Any) -> Session:
         """A session that is not here yet; a head of one's own shares the session of its embedder."""
         if card.runtime != "learned":
-            return self.wrap(load_model(card, **load), card)
+            started = time.perf_counter()
+            session = self.wrap(load_model(card, **load), card)
+            self.tell(card, time.perf_counter() - started)
+            return session
         embedder = embedder_of(card, load["offline"])
         return with_head(card, load_files(card)["head"], embedder, self.session(embedder, **load))
 

@@ -25,7 +25,7 @@ from pixwise.results import Result
 from pixwise.serve import batcher
 from pixwise.serve.asking import Ask
 from pixwise.serve.crew import Crew, PixelBudget
-from pixwise.serve.meters import Meters
+from pixwise.serve.meters import Meters, Present
 from pixwise.serve.settings import Settings
 from pixwise.serve.stock import Chosen, Stock
 from pixwise.session import Session, choose_providers
@@ -100,7 +100,8 @@ class Service:
         self.settings, self.limits = settings, settings.limits()
         self.meters = Meters()
         self.traffic = batcher.Traffic()
-        self.pool = Pool(settings.pool_bytes, wrap=self._batching)
+        self.pool = Pool(settings.pool_bytes, wrap=self._batching,
+                         tell=lambda card, seconds: self.meters.load(card.id, seconds))  # fmt: skip
         self.stock = Stock(settings, self.pool)
         self.crew = Crew(_threads(settings), settings.queue, _own_places(settings), self.traffic)
         self.pixels = PixelBudget(settings.open_pixels)
@@ -154,6 +155,23 @@ class Service:
             return "a thread is dead"
         late = self.crew.stuck_s()
         return f"a request is {late:.0f} s late" if late > self.settings.stuck_s else ""
+
+    def is_broken(self) -> bool:
+        """Whether it will not answer any more before it is started anew."""
+        return not (self.leaving or self.crew.alive)
+
+    def present(self) -> Present:
+        """How it fares now, for the meters."""
+        kept = self.pool.loaded()
+        sessions = {id(each.session): each.session for each in kept}.values()
+        return Present(
+            waiting=self.crew.waiting,
+            working=self.crew.working,
+            runs=sum(each.waiting()[0] for each in sessions if isinstance(each, batcher.BatchingSession)),
+            models=len(kept),
+            model_bytes=sum(each.bytes for each in sessions),
+            ready=not self.unready_itself(),
+        )
 
     @property
     def leaving(self) -> bool:

@@ -32,7 +32,7 @@ def main(words: list[str]) -> int:
 
 
 def _pulse(service: Service, board: Board, slot: int) -> Callable[[], bool]:
-    """Ten times a second: tell how it fares; whether the parent is gone."""
+    """Ten times a second: tell how it fares; whether to end, as the parent is gone or a thread has died."""
     beats = 0
 
     def pulse() -> bool:
@@ -42,7 +42,9 @@ def _pulse(service: Service, board: Board, slot: int) -> Callable[[], bool]:
             starting = board.state(slot) == State.STARTING and service.starting
             ready = State.STARTING if starting else State.UNREADY if service.unready_itself() else State.READY
             board.write(slot, ready, beats)
-        return is_readable(0)
+        if beats % 10 == 0:
+            service.meters.show(service.present())  # whoever is asked for the numbers tells those of all
+        return is_readable(0) or service.is_broken()  # the parent starts another one
 
     return pulse
 
