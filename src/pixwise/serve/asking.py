@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -48,6 +49,7 @@ class Ask:
         deadline: by `time.monotonic`; infinite for jobs.
         cancelled: whoever asked has gone.
         steps_ms: step → milliseconds so far.
+        marks: step, and when it began and ended, by `time.time_ns`; for spans.
         problem: the kind of the problem that it ended in; empty where it was answered.
     """
 
@@ -56,6 +58,7 @@ class Ask:
     deadline: float = float("inf")
     cancelled: threading.Event = field(default_factory=threading.Event, repr=False)
     steps_ms: dict[str, float] = field(default_factory=dict)
+    marks: deque[tuple[str, int, int]] = field(default_factory=lambda: deque(maxlen=256), repr=False)
     problem: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -83,7 +86,10 @@ class Ask:
             yield
         finally:
             waited = self.steps_ms.get("queue", 0.0) - queued
-            self.spent(name, max(0.0, time.perf_counter() - started - waited / 1e3))
+            took = time.perf_counter() - started
+            self.spent(name, max(0.0, took - waited / 1e3))
+            now = time.time_ns()
+            self.marks.append((name, now - round(1e9 * took), now))
 
 
 _CURRENT: ContextVar[Ask | None] = ContextVar("pixwise_ask", default=None)

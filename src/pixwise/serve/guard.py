@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pixwise.serve.arriving import Arrival, ByteBudget, check_length
 from pixwise.serve.asking import Ask, Expired
 from pixwise.serve.keys import Keyring
-from pixwise.serve.logs import Visit, request_id, server_timing, tell
+from pixwise.serve.logs import Visit, request_id, server_timing
 from pixwise.serve.origins import Origins
 from pixwise.serve.problems import Problem, problem_of, problem_response
 from pixwise.serve.rates import Rates
@@ -70,8 +70,8 @@ class Doorman:
             await problem_response(problem, ask.id)(scope, receive, watched.send)
         finally:
             visit.route = getattr(scope.get("route"), "path", "") or "none"
-            self.service.meters.request(visit)
-            tell(visit)
+            visit.parent = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+            self.service.tell(visit)
 
     async def _let_in(self, scope: Scope, receive: Receive, headers: Mapping[str, str], watched: _Watched) -> None:
         settings, visit = self.service.settings, watched.visit

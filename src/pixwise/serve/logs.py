@@ -14,7 +14,8 @@ import os
 import re
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -39,6 +40,8 @@ class Visit:
         bytes_in, bytes_out: of the bodies.
         whole: all of the request's body has come.
         started: by `time.perf_counter`.
+        parent: what the caller said of the trace that it belongs to (`traceparent`, `tracestate`).
+        trace: id of its trace; empty where nobody traces.
     """
 
     ask: Ask
@@ -49,6 +52,8 @@ class Visit:
     bytes_in: int = 0
     bytes_out: int = 0
     whole: bool = False
+    parent: Mapping[str, str] = field(default_factory=dict)
+    trace: str = ""
 
     @property
     def seconds(self) -> float:
@@ -66,6 +71,7 @@ class Visit:
             "path": self.route,
             "status": self.status or 499,
             **kind,
+            **({"trace": self.trace} if self.trace else {}),
             "bytes_in": self.bytes_in,
             "bytes_out": self.bytes_out,
             "ms": round(1e3 * self.seconds, 1),

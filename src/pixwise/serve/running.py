@@ -28,6 +28,7 @@ from pixwise.serve.app import create_app
 from pixwise.serve.logs import set_up
 from pixwise.serve.service import Service
 from pixwise.serve.settings import Settings
+from pixwise.serve.tracing import tracer_of_environment
 from pixwise.serve.wire import uvicorn_options
 
 __all__ = ["Listener", "end_process", "run", "serve"]
@@ -69,7 +70,10 @@ def serve(settings: Settings, tell: Callable[[str], None] = lambda line: None,
 def run(service: Service, listener: socket.socket, **more: Any) -> int:
     """Serve on a socket until a signal comes; returns the exit code. `more` as of `Listener`."""
     server = Listener(service, **more)
+    service.tracer = tracer_of_environment()
     server.run([listener])
+    if service.tracer:
+        service.tracer.close()
     return 1 if server.cut_off else 0
 
 

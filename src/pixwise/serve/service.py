@@ -25,9 +25,11 @@ from pixwise.results import Result
 from pixwise.serve import batcher
 from pixwise.serve.asking import Ask
 from pixwise.serve.crew import Crew, PixelBudget
+from pixwise.serve.logs import Visit, tell
 from pixwise.serve.meters import Meters, Present
 from pixwise.serve.settings import Settings
 from pixwise.serve.stock import Chosen, Stock
+from pixwise.serve.tracing import Tracer
 from pixwise.session import Session, choose_providers
 from pixwise.task_table import task_class
 from pixwise.urls import fetch, is_public, resolve_name
@@ -99,6 +101,7 @@ class Service:
             choose_providers("cuda")
         self.settings, self.limits = settings, settings.limits()
         self.meters = Meters()
+        self.tracer: Tracer | None = None
         self.traffic = batcher.Traffic()
         self.pool = Pool(settings.pool_bytes, wrap=self._batching,
                          tell=lambda card, seconds: self.meters.load(card.id, seconds))  # fmt: skip
@@ -172,6 +175,13 @@ class Service:
             model_bytes=sum(each.bytes for each in sessions),
             ready=not self.unready_itself(),
         )
+
+    def tell(self, visit: Visit) -> None:
+        """A request has ended: count it, send its spans, write its line."""
+        self.meters.request(visit)
+        if self.tracer:
+            self.tracer.tell(visit)
+        tell(visit)
 
     @property
     def leaving(self) -> bool:
