@@ -73,6 +73,17 @@ def test_a_misspelt_variable_is_a_warning_and_a_token_is_not_shown(cli, monkeypa
     assert found["Environment", "HTTPS_PROXY"]["found"] == "set"
 
 
+def test_settings_of_the_service_are_known_and_checked(cli, monkeypatch):
+    monkeypatch.setenv("PIXWISE_QUEUE", "12")
+    monkeypatch.setenv("PIXWISE_KEYS", "[secret]")
+    monkeypatch.setenv("PIXWISE_PORT_8000_TCP", "tcp://10.0.0.1:8000")
+    found = findings(cli)
+    assert [found["Environment", name]["found"] for name in ("PIXWISE_QUEUE", "PIXWISE_KEYS")] == ["12", "set"]
+    assert found["Service", "settings"]["status"] == "problem"
+    assert "enableServiceLinks: false" in found["Environment", "PIXWISE_PORT_8000_TCP"]["advice"]
+    assert "secret" not in str(found)
+
+
 def test_every_variable_of_ours_that_is_read_is_known():
     sources = (path.read_text("utf-8") for path in Path(doctor.__file__).parents[1].rglob("*.py"))
     read = {name for text in sources for name in re.findall(r'"(PIXWISE_[A-Z_]*[A-Z])"', text)}

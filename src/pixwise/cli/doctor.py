@@ -1,7 +1,7 @@
 """`pixwise doctor`: looks at this machine and says what is well, what may hurt, and what to do.
 
 packages · wheels that exclude each other · providers, each running a real op · threads · memory
-model folders and disk · default models · environment
+model folders and disk · default models · environment · settings of the service
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -41,6 +42,7 @@ _VARIABLES = (
     "PIXWISE_CONFIG", "PIXWISE_URL",
     "PIXWISE_ASSETS", "PIXWISE_NO_SKIPS",  # of the tests
 )  # fmt: skip
+_KUBERNETES = re.compile(r"PIXWISE_(SERVICE_(HOST|PORT)\w*|PORT_\d+_\w+)")
 _SECRET = ("HF_TOKEN", "HTTPS_PROXY")  # a proxy's address may hold a password
 
 
@@ -222,11 +224,45 @@ def environment(area: str) -> Iterator[Finding]:
     known = [name for name in _VARIABLES if os.environ.get(name)]
     for name in known:
         yield Finding(area, name, "ok", "set" if name in _SECRET else os.environ[name])
-    unknown = sorted(name for name in os.environ if name.startswith("PIXWISE_") and name not in _VARIABLES)
-    for name in unknown:
-        yield Finding(area, name, "warning", os.environ[name], "no such variable is read; check its spelling")
-    if not known and not unknown:
+    others = sorted(name for name in os.environ if name.startswith("PIXWISE_") and name not in _VARIABLES)
+    settings = _settings_names()
+    for name in others:
+        if name in settings:
+            yield Finding(area, name, "ok", "set" if name.endswith("_KEYS") else os.environ[name])
+        elif _KUBERNETES.fullmatch(name):
+            advice = "put enableServiceLinks: false into the pod, or name the Service otherwise"
+            yield Finding(area, name, "warning", f"{os.environ[name]}, set by Kubernetes for a Service named 'pixwise'",
+                          advice)  # fmt: skip
+        else:
+            yield Finding(area, name, "warning", os.environ[name], "no such variable is read; check its spelling")
+    if not known and not others:
         yield Finding(area, "variables", "ok", "none set")
+
+
+def _settings_names() -> set[str]:
+    """Variables of the service; none where its extra is not installed."""
+    try:
+        from pixwise.serve.settings import Settings
+    except ImportError:
+        return set()
+    return {f"PIXWISE_{name}".upper() for name in Settings.model_fields}
+
+
+def service(area: str) -> Iterator[Finding]:
+    """Whether `pixwise serve` would start with the environment as it is."""
+    try:
+        from pixwise.serve.settings import load_settings
+    except ImportError as error:
+        yield Finding(
+            area, "settings", "ok", f"no {error.name}, optional, for pixwise serve: pip install 'pixwise[serve]'"
+        )
+        return
+    try:
+        settings = load_settings()
+    except PixwiseError as error:
+        yield Finding(area, "settings", "problem", str(error), "pixwise serve will not start; mend these")
+        return
+    yield Finding(area, "settings", "ok", f"would listen on {settings.host}:{settings.port}")
 
 
 _LOOKS: dict[str, Callable[[str], Iterator[Finding]]] = {
@@ -238,6 +274,7 @@ _LOOKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "Model folders": folders,
     "Default models": models,
     "Environment": environment,
+    "Service": service,
 }
 _MARKS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "problem": ("problem", "bold red")}
 

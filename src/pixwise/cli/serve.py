@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import click
 
-from pixwise.cli.options import CODE_ROWS, Verb, option
+from pixwise.cli.options import DEVICES, Verb, option
 from pixwise.errors import SetupError
 
 __all__ = ["command", "settings_reader"]
 
-_MORE = "Every setting is also PIXWISE_<NAME> in the environment and a key of the TOML file; --show-config tells all."
+_MORE = (
+    "Stops at SIGTERM or Ctrl-C when everything that it took is answered. Every setting is also PIXWISE_<NAME> in the "
+    "environment and a line of the file of --config. An option wins over the environment, which wins over the file."
+)
+_CODES = [
+    ("0", "It was told to stop, and everything that it took is answered."),
+    ("1", "Something was cut off after grace_s, or it failed."),
+    ("2", "It could not start: a setting, the address, the extra 'serve', a GPU."),
+]
 
 
 def settings_reader(verb: str, config: str, given: Mapping[str, Any]) -> Callable[[], Any]:
@@ -33,12 +40,21 @@ def settings_reader(verb: str, config: str, given: Mapping[str, Any]) -> Callabl
     return partial(load_settings, config, **said)
 
 
-def run(config: str, show_config: bool, **given: Any) -> int:
-    """Serve, or tell the settings; returns the exit code."""
+def run(config: str, show_config: bool, new_key: str, probe: bool, **given: Any) -> int:
+    """Serve; or tell the settings, make a key, ask a running service. Returns the exit code."""
     read = settings_reader("serve", config, given)
+    if new_key:
+        return _make_key(new_key)
     settings = read()
     if show_config:
-        click.echo(json.dumps(settings.told(), indent=2))
+        from pixwise.serve.showing import in_force
+
+        click.echo(in_force(settings), nl=False)
+        return 0
+    if probe:
+        from pixwise.serve.probe import probe as ask
+
+        ask(settings)
         return 0
     from pixwise.serve.running import end_process, serve
 
@@ -46,22 +62,36 @@ def run(config: str, show_config: bool, **given: Any) -> int:
     return 0
 
 
+def _make_key(name: str) -> int:
+    from pixwise.serve.keys import new_key
+
+    key, entry = new_key(name)
+    click.echo(f"The key, which nobody will show again:\n  {key}\nIts entry in the settings file:\n  [[keys]]")
+    click.echo(f'  name = "{entry.name}"\n  sha256 = "{entry.sha256.get_secret_value()}"')
+    return 0
+
+
 def _command() -> click.Command:
-    section = "Service"
+    where, models, process = "Where", "Models", "Process"
     return Verb(
         "serve",
         callback=lambda **options: run(**options),
         help=f"Answer every task over HTTP, and show a page.\n\n{_MORE}",
-        more=lambda: {"Exit code": CODE_ROWS},
+        more=lambda: {"Exit code": _CODES},
         params=[
-            option(section, "--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]"),
-            option(section, "--port", type=int, metavar="N", help="[default: 8000]"),
-            option(section, "--workers", type=int, metavar="N", help="Processes.  [default: 1]"),
-            option(section, "--built-in", is_flag=True, help="Take only models that need no download."),
-            option(section, "--fetch", is_flag=True, help="Fetch models that are asked for and are not here."),
-            option(section, "--preload", multiple=True, metavar="TASK[:MODEL]", help="Load before it is ready."),
-            option(section, "--config", metavar="FILE", default="", help="Settings as TOML."),
-            option(section, "--show-config", is_flag=True, help="Print the settings as JSON, secrets masked, and end."),
+            option(where, "--host", metavar="ADDRESS", help="Where to listen.  [default: 127.0.0.1]"),
+            option(where, "--port", type=int, metavar="N", help="0 takes a free one.  [default: 8000]"),
+            option(models, "--built-in", is_flag=True, help="Take only models that need no download."),
+            option(models, "--fetch", is_flag=True, help="Fetch models that are asked for and are not here."),
+            option(models, "--preload", multiple=True, metavar="TASK[:MODEL]", help="Load before it is ready."),
+            option(models, "--device", type=click.Choice(DEVICES), help="[default: auto]"),
+            option(models, "--require-gpu", is_flag=True, help="Do not start without a GPU."),
+            option(process, "--workers", type=int, metavar="N", help="Processes, each with its models.  [default: 1]"),
+            option(process, "--log", type=click.Choice(("json", "text", "none")), help="[default: json]"),
+            option("Settings", "--config", metavar="FILE", default="", help="TOML; also PIXWISE_CONFIG."),
+            option("Settings", "--show-config", is_flag=True, help="Print all settings, secrets masked, and end."),
+            option("Settings", "--probe", is_flag=True, help="Ask a running service whether it is ready, and end."),
+            option("Settings", "--new-key", metavar="NAME", default="", help="Make an API key, print it, and end."),
         ],
     )
 

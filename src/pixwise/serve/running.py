@@ -27,7 +27,7 @@ from pixwise.serve import listening
 from pixwise.serve.app import create_app
 from pixwise.serve.logs import set_up
 from pixwise.serve.service import Service
-from pixwise.serve.settings import Settings
+from pixwise.serve.settings import Settings, unknown_names
 from pixwise.serve.tracing import tracer_of_environment
 from pixwise.serve.wire import uvicorn_options
 
@@ -55,6 +55,8 @@ def serve(settings: Settings, tell: Callable[[str], None] = lambda line: None,
         SetupError: the address cannot be had, or this machine lacks what was asked for.
     """
     set_up(settings.log)
+    for name, meant in unknown_names().items():
+        _LOG.warning("%s is no setting, so it says nothing; did you mean %s?", name, meant)
     listener = listening.listen(settings.host, settings.port)
     line = f"Pixwise listens on {listening.url_of(listener)}"
     if settings.workers > 1:

@@ -7,10 +7,22 @@ import json
 import os
 import re
 import tomllib
+import typing
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pixwise.errors import OptionError, nearest
@@ -123,7 +135,8 @@ class Settings(BaseSettings):
         stuck_s: how late a request may be before /readyz says no.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PIXWISE_", extra="forbid", frozen=True, validate_default=True)
+    model_config = SettingsConfigDict(env_prefix="PIXWISE_", extra="forbid", frozen=True, validate_default=True,
+                                      enable_decoding=False)  # fmt: skip
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65_535)
@@ -176,7 +189,7 @@ class Settings(BaseSettings):
     ui: bool = True
     docs: bool = True
     metrics: bool = True
-    log: str = Field("json", pattern="^(json|text|none)$")
+    log: Literal["json", "text", "none"] = "json"
     max_connections: int = Field(1000, ge=8)
     head_timeout_s: float = Field(10.0, gt=0)
     body_timeout_s: float = Field(20.0, gt=0)
@@ -184,12 +197,31 @@ class Settings(BaseSettings):
     grace_s: float = Field(30.0, ge=0)
     stuck_s: float = Field(30.0, gt=0)
 
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: Any, env_settings: Any, **others: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment; `load_settings` puts the file below both."""
         return init_settings, env_settings
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Lists and tables come from the environment as JSON; a list of words may be `a,b`."""
+        hint = cls.model_fields[info.field_name].annotation
+        if not isinstance(value, str) or typing.get_origin(hint) not in (tuple, dict):
+            return value
+        words = typing.get_args(hint)[0] is str and typing.get_origin(hint) is tuple
+        try:
+            return json.loads(value)
+        except ValueError:
+            if words and value[:1] not in ("[", "{"):
+                return tuple(word.strip() for word in value.split(",") if word.strip())
+        got = "something else" if info.field_name == "keys" else repr(value)
+        form = '["a", "b"], or a,b' if words else "[{…}, {…}]" if info.field_name == "keys" else '{"name": "value"}'
+        raise ValueError(f"{info.field_name} must be JSON, got {got}; write {form}")
 
     @field_validator("device")
     @classmethod
@@ -241,6 +273,10 @@ class Settings(BaseSettings):
             max_frames=self.max_frames,
         )
 
+    def origin(self, name: str) -> str:
+        """Where a setting comes from: `default`, `file …`, `environment PIXWISE_…` or `argument`."""
+        return self._origins.get(name, "default")
+
     def told(self) -> dict[str, Any]:
         """All settings, as JSON has them; secrets are masked."""
         return self.model_dump(mode="json")
@@ -267,18 +303,23 @@ def load_settings(file: str | Path = "", **given: Any) -> Settings:
     """
     path = str(file) or os.environ.get("PIXWISE_CONFIG", "")
     table = _read(path) if path else {}
-    from_environment = {
-        name for name in Settings.model_fields if f"PIXWISE_{name}".upper() in {key.upper() for key in os.environ}
-    }
-    below = {name: value for name, value in table.items() if name not in from_environment}
+    variables = _variables()
+    below = {name: value for name, value in table.items() if name not in variables}
     try:
-        return Settings(**{**below, **given})
+        settings = Settings(**{**below, **given})
     except ValidationError as error:
         raise OptionError(_told(error, path)) from error
-    except OptionError:
-        raise
-    except Exception as error:  # pydantic-settings: an environment value that is no JSON
-        raise OptionError(f"settings must be readable, got {error}; lists and tables are written as JSON") from error
+    settings._origins |= {name: f"file {path}" for name in below}
+    settings._origins |= {name: f"environment {variable}" for name, variable in variables.items()}
+    settings._origins |= dict.fromkeys(given, "argument")
+    return settings
+
+
+def _variables() -> dict[str, str]:
+    """Setting → the variable of the environment that says what it is."""
+    found = {variable.upper(): variable for variable in os.environ}
+    names = {name: f"PIXWISE_{name}".upper() for name in Settings.model_fields}
+    return {name: found[variable] for name, variable in names.items() if variable in found}
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -291,23 +332,32 @@ def _read(path: str) -> dict[str, Any]:
 
 
 def _told(error: ValidationError, path: str) -> str:
-    """All faults in a line each."""
-    lines = []
-    for fault in error.errors():
-        name = ".".join(str(part) for part in fault["loc"])
-        said = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "extra_forbidden":
-            said = f"is no setting; {nearest(name, Settings.model_fields, many='see pixwise serve --show-config')}"
-        value = "" if name.startswith("keys") or not name else f" (got {fault['input']!r:.80})"
-        lines.append(f"{name or 'settings'}: {said}{value}")
-    where = f" (file {path}, environment PIXWISE_*, arguments)" if path else " (environment PIXWISE_*, arguments)"
-    return "settings must be right, got " + "; ".join(lines) + where
+    """All faults, each in our form."""
+    where = f"file {path}, environment PIXWISE_*, arguments" if path else "environment PIXWISE_*, arguments"
+    return "; ".join(_fault(fault) for fault in error.errors()) + f" ({where}); mend them"
 
 
-def unknown_names() -> list[str]:
-    """Names in the environment that look like settings and are none: a misspelt one would be passed over."""
+def _fault(fault: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in fault["loc"])
+    said = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    if fault["type"] == "extra_forbidden":
+        return f"setting must be known, got {name!r}; {nearest(name, Settings.model_fields)}"
+    if fault["type"] == "value_error":
+        return said if not name or said.startswith(name) else f"{name}: {said}"
+    if name == "port" and str(fault["input"]).startswith("tcp://"):
+        return (f"port must be a number, got {fault['input']!r}, which Kubernetes sets for a Service named 'pixwise'; "
+                "put enableServiceLinks: false into the pod, or name the Service otherwise")  # fmt: skip
+    value = "" if name.startswith("keys") else f", got {fault['input']!r:.80}"
+    return f"{name} {said[:1].lower()}{said[1:]}{value}"
+
+
+def unknown_names() -> dict[str, str]:
+    """Names in the environment that look like settings and are none: a misspelt one would be passed over.
+
+    Returns:
+        Name → the setting's that it looks like.
+    """
     known = {f"PIXWISE_{name}".upper() for name in Settings.model_fields} | set(_OTHERS)
-    return [
-        name for name in os.environ
-        if name.startswith("PIXWISE_") and name not in known and difflib.get_close_matches(name, known, 1, 0.8)
-    ]  # fmt: skip
+    strange = [name for name in os.environ if name.startswith("PIXWISE_") and name not in known]
+    close = {name: difflib.get_close_matches(name, known, 1, 0.8) for name in strange}
+    return {name: found[0] for name, found in close.items() if found}
