@@ -29,6 +29,7 @@ RUN useradd --uid 10001 --user-group --no-create-home --home-dir /cache --shell 
 ENV PATH=/opt/pixwise/bin:$PATH \
     HOME=/cache \
     HF_HOME=/cache/huggingface \
+    ORT_DISABLE_TELEMETRY=1 \
     PIXWISE_HOME=/cache/pixwise \
     PIXWISE_HOST=0.0.0.0 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pixwise import telemetry
 from pixwise.engine import Pixels, opencv, shrink
 from pixwise.errors import SetupError
 from pixwise.points import quad_size
@@ -142,6 +143,7 @@ class PrintedText:
 
 
 def _rapidocr() -> Any:
+    telemetry.turn_off()  # it imports onnxruntime
     try:
         import rapidocr
     except ImportError as error:

@@ -25,6 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pixwise import telemetry
 from pixwise.errors import ModelFileError, OutputError, PixwiseError, SetupError
 from pixwise.intake import locked
 from pixwise.notes import home
@@ -197,6 +198,7 @@ def _has_products(path: Path) -> bool:
 
 
 def _onnxruntime() -> tuple[Any, Any]:
+    telemetry.turn_off()
     try:
         import onnx  # noqa: F401  what onnxruntime would say without it helps nobody
         from onnxruntime.quantization import QuantType, quantize_dynamic

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pixwise import telemetry
 from pixwise.cores import available_threads
 from pixwise.errors import ModelFileError, OptionError, SetupError, ShapeError
 
@@ -73,6 +74,7 @@ class Session(Protocol):
 
 
 def _onnxruntime() -> Any:
+    telemetry.turn_off()
     try:
         import onnxruntime
     except ImportError as error:

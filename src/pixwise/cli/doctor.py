@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from pixwise import __version__
+from pixwise import __version__, telemetry
 from pixwise.cli.options import Verb, option
 from pixwise.cli.screen import Column, Screen, Table, Text
 from pixwise.cli.version import REQUIRED, version_of
@@ -43,7 +43,7 @@ _VARIABLES = (
     "PIXWISE_ASSETS", "PIXWISE_NO_SKIPS",  # of the tests
 )  # fmt: skip
 _KUBERNETES = re.compile(r"PIXWISE_(SERVICE_(HOST|PORT)\w*|PORT_\d+_\w+)")
-_SECRET = ("HF_TOKEN", "HTTPS_PROXY")  # a proxy's address may hold a password
+_SECRET = ("HF_TOKEN", "HTTPS_PROXY", "PIXWISE_KEY")  # a proxy's address may hold a password
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,7 @@ def packages(area: str) -> Iterator[Finding]:
 
 
 def _import_error(module: str) -> str:
+    telemetry.turn_off()
     try:
         importlib.import_module(module)
     except Exception as error:  # a wheel for another machine raises what it likes
