@@ -42,7 +42,7 @@ def test_sigterm_under_load_loses_nothing(picture_bytes):
     assert (set(outcomes), code) == ({200, "refused"}, 0), outcomes
     answered = {line["id"] for line in place.lines() if line.get("status") == 200}
     assert {each.id for each in clients.asked if each.outcome == 200} <= answered
-    assert outcomes[200] > 20
+    assert outcomes[200] > 5
 
 
 def test_requests_whose_first_bytes_came_before_the_signal_are_answered(picture_bytes):

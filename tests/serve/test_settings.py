@@ -1,17 +1,20 @@
 """Settings from four places, checked at start, told with their origins."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from pixwise.errors import OptionError
 from pixwise.serve.settings import Settings, load_settings, unknown_names
-from pixwise.serve.showing import in_force, table
+from pixwise.serve.showing import in_force, table, with_table
 
 HASH = "0" * 64
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "serve.md").read_text("utf-8")
 
 
 @pytest.fixture(autouse=True)
@@ -119,3 +122,14 @@ def test_the_command_shows_what_is_in_force(file):
     done = subprocess.run(command, capture_output=True, text=True)
     shown = dict(line.split(" = ", 1) for line in done.stdout.splitlines())
     assert (shown["port"].split(), done.stderr) == (["0", "#", "argument"], "")
+
+
+def test_the_guide_has_the_table_as_it_is_now():
+    """If not: python -m pixwise.serve.showing docs/serve.md"""
+    assert with_table(GUIDE) == GUIDE
+
+
+def test_the_settings_file_of_the_guide_is_one(tmp_path):
+    block = re.search(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[1].replace('"…"', f'"{HASH}"')
+    (tmp_path / "x.toml").write_text(block)
+    assert load_settings(tmp_path / "x.toml").keys[0].name == "shop"

@@ -42,7 +42,7 @@ def test_a_killed_worker_takes_no_other_request_with_it_and_is_back_in_seconds(p
         time.sleep(0.5)
         outcomes = clients.join(stop=True)
         failed = [each for each in clients.asked if each.outcome != 200]
-        assert back < 15
+        assert back < 30  # about 3 on a quiet machine
         assert killed not in workers_of(place)
         assert len(workers_of(place)) == 2
         assert place.stop(signal.SIGTERM) == 0
