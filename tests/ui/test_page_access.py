@@ -37,6 +37,18 @@ def test_a_phone_never_scrolls_sideways(phone, task):
     assert page.evaluate(wide) <= 0
 
 
+@pytest.mark.parametrize("width", [361, 761, 820, 1081, 1600])
+def test_the_columns_stand_beside_one_another_at_every_width(tab_with, width):
+    page = tab_with(viewport={"width": width, "height": 800}).ask("codes", "page.png")
+    edges = page.evaluate(
+        "() => ['#stage', '#view', '#question'].map((e) => document.querySelector(e).getBoundingClientRect())"
+        ".map((box) => [box.left, box.right])"
+    )
+    stage, view, question = edges
+    assert stage[0] <= view[0] < view[1] <= stage[1] <= width
+    assert stage[1] <= question[0] or width < 761
+
+
 def test_what_is_touched_is_large_enough(phone):
     page = phone.ask("codes", "receipt.png")
     sizes = page.evaluate(

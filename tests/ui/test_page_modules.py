@@ -1,7 +1,11 @@
 """The parts of the page that compute: masks, options, answers, against Python, in the browser itself."""
 
+import base64
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from pixwise.masks import Mask
 
@@ -123,3 +127,33 @@ def test_one_name_has_one_colour_and_two_names_have_two(run):
     colours = run("palette.js", code, ["cat", "dog", "cat", "cup", "car", "bird"])
     assert colours[0] == colours[2]
     assert len(set(colours)) == 5
+
+
+def address_of(ids):
+    """A grey PNG as a data address, as a map of classes is told."""
+    kept = io.BytesIO()
+    Image.fromarray(ids).save(kept, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(kept.getvalue()).decode()}"
+
+
+def class_map(ids):
+    rows = [{"label": str(value), "id": int(value), "share": 0.1} for value in np.unique(ids)]
+    return {"class_map": {"map": address_of(ids)}, "classes": rows, "image": {}, "model": {}}
+
+
+MAPPED = """import('./answers.js').then(async (a) => {
+  const answer = await m.withPlaces(a.answerOf({name: 's'}, {document: v[0], ms: 1}));
+  return [answer.matte !== '', v[1].map((point) => a.rowAt(answer.rows, point)?.name ?? '')] })"""
+
+
+@pytest.mark.parametrize("scale", [1, 60])
+def test_each_class_of_a_map_is_hit_where_it_is(run, scale):
+    ids = np.zeros((40, 50), np.uint8)
+    ids[10:30, 5:25], ids[15:20, 30:50] = 7, 255
+    points = [[scale * (x + 0.5), scale * (y + 0.5)] for x, y in ((0, 0), (5, 10), (24, 29), (40, 17))]
+    told = run("maps.js", MAPPED, [class_map(np.kron(ids, np.ones((scale, scale), np.uint8))), points])
+    assert told == [False, ["0", "7", "7", "255"]]
+
+
+def test_a_map_of_sixteen_bits_is_left_to_the_drawing_of_the_service(run):
+    assert run("maps.js", MAPPED, [class_map(np.full((4, 4), 300, np.uint16)), []])[0] is True

@@ -3,7 +3,7 @@
 import { openMask } from "./runs.js";
 
 const NAMES = ["label", "name", "rule", "kind"]; // what a row is called, the first that it has
-const SCORES = ["score", "similarity", "share", "probability"];
+const SCORES = ["score", "similarity", "probability"];
 const UNSEEN = new Set(["label_id", "quad", "landmarks", "mask", "polygons", "rgb", "object", "picture"]);
 const HEADLINES = ["text", "decided", "action"]; // the value that is the answer in a word or a line
 
@@ -21,7 +21,9 @@ export function answerOf(task, { document, ms }) {
     rows,
     columns: columnsOf(task, rowsKey, document),
     values,
-    matte: Object.values(values).find((value) => typeof value === "string" && value.startsWith("data:image/")) ?? "",
+    told: docsOf(task.answer?.properties?.[valuesKey]),
+    matte: rows.some((row) => Number.isInteger(row.cells.id)) ? "" : pictureIn(values),
+    map: rows.some((row) => Number.isInteger(row.cells.id)) ? pictureIn(values) : "",
     headline: HEADLINES.map((key) => values[key]).find((value) => typeof value === "string") ?? "",
     scored: rows.some((row) => row.score !== null),
     text: rows.filter((row) => row.text).map((row) => row.text).join("\n"),
@@ -29,6 +31,11 @@ export function answerOf(task, { document, ms }) {
     model: document.model ?? {},
     size: [document.image?.width ?? 0, document.image?.height ?? 0],
   };
+}
+
+/** A picture among the values: a matte, or with rows that have ids a map of these. */
+function pictureIn(values) {
+  return Object.values(values).find((value) => typeof value === "string" && value.startsWith("data:image/")) ?? "";
 }
 
 const META = new Set(["image", "model", "timings_ms"]);
@@ -54,6 +61,11 @@ function placeOf(cells) {
 function around(points) {
   const [xs, ys] = [points.map((point) => point[0]), points.map((point) => point[1])];
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+/** What the description says of each value. */
+function docsOf(schema) {
+  return Object.fromEntries(Object.entries(schema?.properties ?? {}).map(([name, { description }]) => [name, description]));
 }
 
 /** Columns that say something to a person, as the description names them, also where there is no row. */
@@ -96,7 +108,10 @@ export function kept(answer, least) {
 /** Whether a point of the picture lies in a place. */
 export function holds({ box, quad, mask }, [x, y]) {
   if (x < box[0] || y < box[1] || x >= box[2] || y >= box[3]) return false;
-  if (mask) return mask.pixels[(Math.floor(y) - mask.box[1]) * mask.width + Math.floor(x) - mask.box[0]] === 1;
+  if (mask) {
+    const [column, row] = [x - mask.box[0], y - mask.box[1]].map((part) => Math.floor(part / mask.scale));
+    return mask.pixels[row * mask.width + column] === 1;
+  }
   return quad ? inRing(quad, [x, y]) : true;
 }
 

@@ -110,15 +110,10 @@ function walk(event, rows, heard) {
 }
 
 function valuesOf(answer) {
-  const shown = Object.entries(answer.values).filter(([name, value]) => value !== answer.matte && value !== answer.headline && name !== "box");
+  const shown = Object.entries(answer.values).filter(([name, value]) => ![answer.matte, answer.map, answer.headline].includes(value) && name !== "box");
   if (!shown.length) return null;
-  const told = answerTold(answer);
   return el("dl", { class: "values" }, shown.map(([name, value]) =>
-    el("div", {}, el("dt", { title: told[name] || null }, spaced(name)), el("dd", {}, said(value)))));
-}
-
-function answerTold(answer) {
-  return Object.fromEntries(Object.entries(answer.told ?? {}).map(([name, property]) => [name, property.description ?? ""]));
+    el("div", {}, el("dt", { title: answer.told[name] ?? null }, spaced(name)), el("dd", {}, said(value)))));
 }
 
 function actionsOf(answer, fileName) {

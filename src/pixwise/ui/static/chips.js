@@ -50,6 +50,7 @@ export function makeChips({ id, words = [], placeholder = "", describedby, onCha
   }
 
   function show() {
+    input.placeholder = kept.length ? "" : placeholder;
     list.replaceChildren(...kept.map((word) => el("li", { class: "chip" }, el("span", {}, word),
       el("button", { type: "button", "aria-label": `Remove ${word}`, onclick: () => drop(word) }, icon("close")))));
   }

@@ -8,6 +8,7 @@ import { byId, calmly, el, renamed, save, say } from "./dom.js";
 import { makeForm } from "./form.js";
 import { makeIntake } from "./intake.js";
 import { makeLeast } from "./least.js";
+import { withPlaces } from "./maps.js";
 import { palette } from "./palette.js";
 import { makePointing } from "./pointing.js";
 import { makeStage } from "./stage.js";
@@ -93,7 +94,7 @@ async function askOne(task, signal, colour) {
   const options = optionsFor(task);
   const model = byId("model").value;
   try {
-    const answer = answerOf(task, await ask(task.name, page.file, options, { model, signal }));
+    const answer = await withPlaces(answerOf(task, await ask(task.name, page.file, options, { model, signal })));
     const cut = answer.matte && !page.several ? await askPicture(task.name, page.file, options, { model, signal }) : null;
     if (signal.aborted) return "";
     showAnswer(answer, colour, options, cut);

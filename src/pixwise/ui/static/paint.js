@@ -68,12 +68,14 @@ const TINTED = new WeakMap();
 function paintMask(pen, mask, colour, front, { size }) {
   if (!TINTED.has(mask)) TINTED.set(mask, {});
   const made = TINTED.get(mask);
-  made[colour] ??= tinted(mask, Math.max(1, Math.round(Math.max(...size) / 600)), colour);
+  made[colour] ??= tinted(mask, Math.max(1, Math.round(Math.max(...size) / 600 / mask.scale)), colour);
+  const { inside, edge } = made[colour];
+  const place = [mask.box[0], mask.box[1], inside.width * mask.scale, inside.height * mask.scale];
   const whole = pen.globalAlpha;
   pen.globalAlpha = whole * (front ? 0.6 : 0.38);
-  pen.drawImage(made[colour].inside, mask.box[0], mask.box[1]);
+  pen.drawImage(inside, ...place);
   pen.globalAlpha = whole;
-  pen.drawImage(made[colour].edge, mask.box[0], mask.box[1]);
+  pen.drawImage(edge, ...place);
 }
 
 function tinted({ width, pixels }, thick, colour) {

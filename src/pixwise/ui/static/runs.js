@@ -18,10 +18,10 @@ export function countsOf(text) {
   return counts;
 }
 
-/** A mask, opened: `{ box: [x1, y1, x2, y2], width, pixels }`, where pixels are 0 or 1, row by row of the box. */
+/** A mask, opened: `{ box: [x1, y1, x2, y2], width, pixels, scale }`; pixels are 0 or 1, row by row of the box. */
 export function openMask({ size: [height, width], counts }) {
   const runs = onesOf(typeof counts === "string" ? countsOf(counts) : counts, height);
-  if (!runs.length) return { box: [0, 0, 0, 0], width: 0, pixels: new Uint8Array(0) };
+  if (!runs.length) return { box: [0, 0, 0, 0], width: 0, pixels: new Uint8Array(0), scale: 1 };
   const box = [runs[0].x, height, runs.at(-1).x + 1, 0];
   for (const run of runs) {
     box[1] = Math.min(box[1], run.y);
@@ -52,5 +52,5 @@ function filled(runs, box) {
   for (const { x, y, length } of runs) {
     for (let row = y; row < y + length; row += 1) pixels[(row - box[1]) * width + x - box[0]] = 1;
   }
-  return { box, width, pixels };
+  return { box, width, pixels, scale: 1 };
 }
