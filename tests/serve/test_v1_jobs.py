@@ -71,7 +71,7 @@ def test_answers_come_in_pieces(client, picture_bytes):
 
 def test_a_job_that_is_cancelled_ends_and_keeps_what_was_answered(client, picture_bytes):
     job = given(client, [uri(picture_bytes)] * 40, ["quality", "ocr", "faces"]).json()["id"]
-    assert client.delete(f"/v1/jobs/{job}").json()["status"] == "cancelled"
+    assert client.post(f"/v1/jobs/{job}/cancel").json()["status"] == "cancelled"
     told = ended(client, job)
     assert told["status"] == "cancelled"
     assert told["done"] == len(told["answers"]) < 40
@@ -83,6 +83,21 @@ def test_a_job_that_has_ended_is_forgotten_when_it_is_deleted(client, picture_by
     assert client.delete(f"/v1/jobs/{job}").json()["status"] == "done"
     assert client.get(f"/v1/jobs/{job}").status_code == 404
     assert job not in {each["id"] for each in client.get("/v1/jobs").json()["data"]}
+
+
+def test_a_job_that_goes_on_is_cancelled_and_forgotten_when_it_is_deleted(client, picture_bytes):
+    job = given(client, [uri(picture_bytes)] * 40, ["ocr", "faces"]).json()["id"]
+    while client.get(f"/v1/jobs/{job}").json()["status"] == "queued":
+        time.sleep(0.01)
+    assert client.delete(f"/v1/jobs/{job}").json()["status"] == "cancelled"
+    assert client.get(f"/v1/jobs/{job}").status_code == client.delete(f"/v1/jobs/{job}").status_code == 404
+    ended(client, given(client, [uri(picture_bytes)]).json()["id"])  # its worker works on
+
+
+def test_a_job_that_has_ended_cannot_be_cancelled(client, picture_bytes):
+    job = given(client, [uri(picture_bytes)]).json()["id"]
+    ended(client, job)
+    assert client.post(f"/v1/jobs/{job}/cancel").json()["status"] == "done"
 
 
 def test_jobs_are_listed_newest_first(client, picture_bytes):
@@ -153,6 +168,6 @@ def test_every_worker_knows_every_job_and_can_cancel_it(tmp_path, picture_bytes)
     with served(**settings) as one, served(**settings) as other, httpx.Client(timeout=60) as client:
         told = {"images": [uri(picture_bytes)] * 40, "tasks": ["ocr"]}
         job = client.post(f"{one.url}/v1/jobs", json=told).json()["id"]
-        assert client.delete(f"{other.url}/v1/jobs/{job}").json()["status"] == "cancelled"
+        assert client.post(f"{other.url}/v1/jobs/{job}/cancel").json()["status"] == "cancelled"
         with httpx.Client(base_url=one.url) as mine:
             assert ended(mine, job)["status"] == "cancelled"

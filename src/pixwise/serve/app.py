@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from pixwise import __version__
 from pixwise.errors import PixwiseError
 from pixwise.serve.compatible import PlainErrors, compatible_routes
+from pixwise.serve.description import describe
+from pixwise.serve.docs_page import docs_routes
 from pixwise.serve.guard import Doorman, ask_of
 from pixwise.serve.health import health_routes
 from pixwise.serve.problems import Problem, problem_of, problem_response
@@ -49,6 +52,9 @@ def create_app(settings: Settings | None = None, service: Service | None = None,
         redirect_slashes=False,
     )
     app.state.service = service
+    describe(app, service)
+    if settings.docs:
+        app.include_router(docs_routes())
     v1 = (analyze_routes(service), embeddings_routes(service), models_routes(service), job_routes(service),
           task_routes(service))  # fmt: skip
     for router in (*v1, health_routes(service)):
@@ -82,10 +88,17 @@ async def _told(request: Request, error: Exception) -> Response:
     """Every error as problem JSON."""
     if isinstance(error, HTTPException):
         said = {404: "path must be one of /openapi.json, got another; see /docs", 405: "method must fit the path"}
-        error = Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=error.headers)
+        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        error = Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=headers)
     if isinstance(error, RequestValidationError):
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         error = Problem(422, f"request must be as described, got {faults[:500]}", "request")
     problem, ask = problem_of(error), ask_of(request)
     ask.problem = problem.kind or str(problem.status)
     return problem_response(problem, ask.id)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of a path; the framework names those of the first route that it finds."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in routes for method in getattr(route, "methods", None) or ()}))

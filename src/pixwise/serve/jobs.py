@@ -96,7 +96,9 @@ class Jobs:
         self._wake.set()
 
     def cancel(self, job: str) -> None:
-        """End a job here, or have the worker that has it end it."""
+        """End a job here, or have the worker that has it end it; one that has ended stays as it is."""
+        if self.spool.state(job).ended:
+            return
         self.spool.cancel(job)
         if job in self._asks:
             self._asks[job].cancelled.set()
@@ -162,6 +164,8 @@ class Jobs:
             elif len(self.spool.state(head.id).done) == len(head.pictures):
                 self.spool.end(head.id, "done")
         except Exception as error:
+            if self.spool.head(head.id) is None:  # it was deleted meanwhile
+                return
             _LOG.error("job %s failed", head.id, exc_info=not isinstance(error, PixwiseError | Problem))
             with contextlib.suppress(OSError):
                 self.spool.end(head.id, "failed", problem_of(error).detail)

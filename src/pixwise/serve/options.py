@@ -27,11 +27,12 @@ from pixwise.policy import policies
 from pixwise.serve.settings import Settings
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["checked_options", "faults_of", "option_model"]
+__all__ = ["MOST_WORDS", "checked_options", "faults_of", "option_model"]
 
 _NAMED = {"gallery": "galleries", "policy": "policies"}  # option → the setting that says which names there are
 _MOST = 2**53  # whole numbers beyond are not told exactly by JSON of other languages
-_ITEMS = 10_000  # of a list; the body has its own limit
+_ITEMS = 10_000  # of a list of texts; each costs a run of a model
+MOST_WORDS = 100  # of one option in a query, whose length has an end
 _RANGE = re.compile(r"must be a number from (\S+) to (\S+), got")
 _KINDS = {int: Annotated[int, Field(ge=-_MOST, le=_MOST)], float: FiniteFloat}
 
@@ -69,12 +70,13 @@ def _kind(hint: Any, **bounds: float) -> Any:
     if origin is typing.Literal or hint in (str, bool):
         return hint
     if origin is tuple and typing.get_args(hint)[-1] is Ellipsis:
-        return Annotated[list[_kind(args[0])], Field(max_length=_ITEMS)]
+        several = list[_kind(args[0])]
+        return Annotated[several, Field(max_length=_ITEMS)] if args[0] is str else several
     if origin is tuple:
         return tuple[tuple(_kind(arg) for arg in args)]
     if Any in typing.get_args(hint) and typing.get_origin(args[0]) is tuple:  # several of them, or lists of several
         several = _kind(args[0])
-        lists = several | Annotated[list[several], Field(max_length=_ITEMS)]
+        lists = several | list[several]
         one = typing.get_args(args[0])[0]
         return _kind(one) | lists if typing.get_origin(one) is tuple else lists
     if args:
@@ -133,11 +135,15 @@ def _of_words(model: type[BaseModel], name: str, said: Sequence[str]) -> Any:
     """What the words of an option stand for; left as they are where they stand for nothing, which is then told."""
     if name not in model.model_fields:
         return list(said)
+    if len(said) > MOST_WORDS:
+        raise OptionError(f"{name} must come at most {MOST_WORDS} times, got it {len(said)} times; send JSON")
     spec = model.model_fields[name]
     kind = Annotated[spec.annotation, *spec.metadata] if spec.metadata else spec.annotation
     for value in _readings(said):
         try:
-            return TypeAdapter(kind).dump_python(TypeAdapter(kind).validate_python(value), mode="json")
+            return TypeAdapter(kind).dump_python(
+                TypeAdapter(kind).validate_json(json.dumps(value), strict=True), mode="json"
+            )
         except ValidationError:
             continue
     numbers = [

@@ -15,10 +15,10 @@ from pixwise.errors import LimitError, PixwiseError
 from pixwise.serve.asking import Busy
 from pixwise.serve.kinds import KINDS, TYPE
 
-__all__ = ["Problem", "problem_of", "problem_response"]
+__all__ = ["TITLES", "Problem", "problem_of", "problem_response"]
 
 _LOG = logging.getLogger("pixwise.serve")
-_TITLES = {
+TITLES = {
     400: "The request cannot be read",
     401: "A key is needed",
     403: "This is not allowed",
@@ -91,7 +91,7 @@ def problem_body(problem: Problem, request_id: str = "") -> dict[str, Any]:
     titles = {kind: title for _, kind, title in KINDS.values()}
     return {
         "type": f"{TYPE}{problem.kind}" if problem.kind else "about:blank",
-        "title": titles.get(problem.kind) or _TITLES.get(problem.status, "The request failed"),
+        "title": titles.get(problem.kind) or TITLES.get(problem.status, "The request failed"),
         "status": problem.status,
         "detail": problem.detail,
         **({"request": request_id} if request_id else {}),

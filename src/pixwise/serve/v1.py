@@ -12,15 +12,18 @@ from fastapi import APIRouter, Request, Response
 from pixwise.schemas import result_schema
 from pixwise.serve.accepting import form_wanted
 from pixwise.serve.bodies import read_body
+from pixwise.serve.description import example_of, problems
 from pixwise.serve.guard import ask_of
 from pixwise.serve.leaving import watching
-from pixwise.serve.options import checked_options, option_model
+from pixwise.serve.options import MOST_WORDS, checked_options, option_model
 from pixwise.serve.service import MEDIA, Question, Service
+from pixwise.serve.v1_schemas import BINARY, IMAGE, NAME_OF_MODEL, PICTURE_TYPES, PIXEL, closed
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["FORMS", "task_routes"]
+__all__ = ["FORMS", "TASK_PROBLEMS", "task_routes"]
 
 FORMS = ("application/json", *MEDIA)  # of an answer
+TASK_PROBLEMS = (400, 403, 404, 406, 413, 415, 422, 503, 504)
 
 
 def task_routes(service: Service) -> APIRouter:
@@ -34,7 +37,7 @@ def task_routes(service: Service) -> APIRouter:
             name=task,
             operation_id=task,
             summary=TASKS[task].help,
-            openapi_extra={"requestBody": _body_schema(task)},
+            openapi_extra={"requestBody": _body_schema(task), "parameters": _parameters(task)},
             responses=_responses(task),
             response_class=Response,
         )
@@ -55,31 +58,50 @@ def _asker(service: Service, task: str) -> Any:
 
 
 def _body_schema(task: str) -> dict[str, Any]:
-    options = option_model(task).model_json_schema(ref_template="#/components/schemas/{model}")
-    image = {"type": "string", "pattern": "^data:", "description": "data URI of a picture"}
-    address = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"],
-               "additionalProperties": False, "description": "where the operator allows it"}  # fmt: skip
-    model = {"type": "string", "description": "id of a model (GET /v1/models); leave it out for the default"}
-    binary = {"type": "string", "format": "binary"}
-    told = {
-        "image": {"oneOf": [image, address]},
-        "options": options,
-        "model": model,
-    }
-    form = {"file": binary, "options": {"type": "string", "description": "the options as JSON"}, "model": model}
+    options = _options(task)
+    example = {name: part["default"] for name, part in options["properties"].items() if part.get("default") is not None}
+    words = {TASKS[task].words: ["a red car"]} if TASKS[task].words else {}
+    told = closed({"image": IMAGE, "options": options, "model": NAME_OF_MODEL}, "options", "model")
+    fields = {"file": BINARY, "options": {"type": "string", "format": "options-json", "description": "as JSON"},
+              "model": NAME_OF_MODEL}  # fmt: skip
     return {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "object", "properties": told, "required": ["image"],
-                                            "additionalProperties": False}},
-            "multipart/form-data": {"schema": {"type": "object", "properties": form, "required": ["file"]}},
-            **{kind: {"schema": binary} for kind in ("image/jpeg", "image/png", "image/webp")},
+            "application/json": {"schema": told, "example": {"image": PIXEL, "options": {**example, **words}}},
+            "multipart/form-data": {"schema": closed(fields, "options", "model"),
+                                    "encoding": {"file": {"contentType": "image/*"}}},
+            **{kind: {"schema": BINARY} for kind in PICTURE_TYPES},
         },
     }  # fmt: skip
 
 
+def _options(task: str) -> dict[str, Any]:
+    """The schema of the options; in the place where it is used, since the page builds its forms of it."""
+    return option_model(task).model_json_schema(ref_template="#/components/schemas/{model}")
+
+
+def _parameters(task: str) -> list[dict[str, Any]]:
+    """Options go in the query beside a body of image bytes."""
+    model = {"name": "model", "in": "query", "required": False, "schema": NAME_OF_MODEL,
+             "description": "beside image bytes: id of a model"}  # fmt: skip
+    options = [
+        {"name": name, "in": "query", "required": False, "style": "form", "explode": True,
+         "schema": _in_query(schema),
+         "description": f"beside image bytes: {schema.get('description', '')}"}
+        for name, schema in _options(task)["properties"].items()
+    ]  # fmt: skip
+    return [model, *options]
+
+
+def _in_query(schema: dict[str, Any]) -> dict[str, Any]:
+    """As long as a query may be."""
+    forms = {"anyOf": [_in_query(each) for each in schema["anyOf"]]} if "anyOf" in schema else {}
+    return {**schema, **forms, **({"maxItems": MOST_WORDS} if schema.get("type") == "array" else {})}
+
+
 def _responses(task: str) -> dict[int | str, dict[str, Any]]:
-    binary = {"schema": {"type": "string", "format": "binary"}}
-    answer = {key: part for key, part in result_schema(task_class(task).result_type).items() if key[0] != "$"}
-    return {200: {"description": "The answer.", "content": {"application/json": {"schema": answer},
-                                                            **{kind: binary for kind in MEDIA}}}}  # fmt: skip
+    kind = task_class(task).result_type
+    told = {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}, "example": example_of(result_schema(kind))}
+    images = {kind: {"schema": BINARY} for kind in MEDIA}
+    answer = {"description": "The answer.", "content": {"application/json": told, **images}}
+    return {200: answer, **problems(*TASK_PROBLEMS)}

@@ -12,12 +12,14 @@ from pixwise.serve.accepting import form_wanted
 from pixwise.serve.analysing import answer_json, asked_of, drawn, planned, problem_json, readied
 from pixwise.serve.asking import Ask
 from pixwise.serve.bodies import Pictures, read_pictures
+from pixwise.serve.description import json_answer, problems
 from pixwise.serve.guard import ask_of
 from pixwise.serve.leaving import watching
 from pixwise.serve.many import side_by_side, some_came
 from pixwise.serve.problems import Problem
-from pixwise.serve.service import Service
-from pixwise.serve.v1 import FORMS
+from pixwise.serve.service import MEDIA, Service
+from pixwise.serve.v1 import FORMS, TASK_PROBLEMS
+from pixwise.serve.v1_schemas import BINARY, TASKS_IN_QUERY, many_pictures
 
 __all__ = ["ANALYSES", "analyze_routes", "names_of"]
 
@@ -26,13 +28,19 @@ ANALYSES = "pixwise/analyses/1"  # the `schema` of the answer
 
 def analyze_routes(service: Service) -> APIRouter:
     """The one route."""
+    most = service.settings.max_pictures
     router = APIRouter(prefix="/v1", tags=["tasks"])
 
     @router.post("/analyze", name="analyze", operation_id="analyze", response_class=Response,
-                 summary="Ask many questions about many pictures.")  # fmt: skip
+                 summary="Ask many questions about many pictures.",
+                 openapi_extra={"requestBody": {"required": True, "content": many_pictures(most)},
+                                "parameters": [TASKS_IN_QUERY]},
+                 responses={**json_answer({"$ref": "#/components/schemas/Analyses"}, "An answer for each picture.",
+                                          **{kind: {"schema": BINARY} for kind in MEDIA}),
+                            **problems(*TASK_PROBLEMS)})  # fmt: skip
     async def analyze(request: Request) -> Response:
         media = form_wanted(request.headers.get("accept", ""), FORMS)
-        pictures = await read_pictures(request, service.settings, service.settings.max_pictures)
+        pictures = await read_pictures(request, service.settings, most)
         if media != FORMS[0] and len(pictures.sources) > 1:
             raise Problem(406, "answers about several pictures must be JSON, got an Accept of an image; ask one by one",
                           "form")  # fmt: skip

@@ -17,12 +17,14 @@ from fastapi import APIRouter, Request, Response
 from pixwise.errors import OptionError
 from pixwise.serve.accepting import form_wanted
 from pixwise.serve.bodies import json_of, media_type_of, object_of, source_of
+from pixwise.serve.description import json_answer, problems
 from pixwise.serve.embedding import Vectors, vectors_of
 from pixwise.serve.guard import ask_of
 from pixwise.serve.leaving import watching
 from pixwise.serve.problems import Problem, problem_of
 from pixwise.serve.service import Service, Source
 from pixwise.serve.settings import Settings
+from pixwise.serve.v1_schemas import EMBEDDINGS, PIXEL, VECTORS_ASKED
 
 __all__ = ["embeddings_routes", "in_openai_form"]
 
@@ -35,7 +37,11 @@ def embeddings_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["vectors"])
 
     @router.post("/embeddings", name="embeddings", operation_id="embeddings", response_class=Response,
-                 summary="Turn texts and pictures into vectors; OpenAI's form.")  # fmt: skip
+                 summary="Turn texts and pictures into vectors; OpenAI's form.",
+                 openapi_extra={"requestBody": {"required": True, "content": {"application/json": {
+                     "schema": VECTORS_ASKED, "example": {"input": ["a red car", {"image": PIXEL}]}}}}},
+                 responses={**json_answer(EMBEDDINGS, "A vector for each input, in their order."),
+                            **problems(400, 403, 404, 406, 413, 415, 422, 503, 504)})  # fmt: skip
     async def embeddings(request: Request) -> Response:
         try:
             return await _embedded(service, request)

@@ -1,7 +1,7 @@
 """`/v1/jobs`: an analysis that takes longer than anybody waits.
 
-POST gives an id at once, GET how far it is and the answers that there are, DELETE cancels it, or forgets it where it
-has ended. Every worker knows every job.
+POST gives an id at once, GET how far it is and the answers that there are; /cancel ends it and keeps these, DELETE ends
+it and forgets it. Every worker knows every job.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from pixwise.serve.accepting import form_wanted
 from pixwise.serve.analysing import asked_of, planned
 from pixwise.serve.asking import Ask
 from pixwise.serve.bodies import read_pictures
+from pixwise.serve.description import json_answer, problems
 from pixwise.serve.guard import ask_of
 from pixwise.serve.jobs import Jobs
 from pixwise.serve.problems import Problem
 from pixwise.serve.service import Service
 from pixwise.serve.spool import Head, State
+from pixwise.serve.v1 import TASK_PROBLEMS
 from pixwise.serve.v1_analyze import names_of
+from pixwise.serve.v1_schemas import JOB_WITH_ANSWERS, JOBS, TASKS_IN_QUERY, many_pictures
 
 __all__ = ["job_routes"]
 
@@ -33,7 +36,7 @@ _JSON = ("application/json",)
 
 def job_routes(service: Service) -> APIRouter:
     """Give, look, list, end; the worker looks for jobs as long as the application lives."""
-    jobs = Jobs(service)
+    jobs, most = Jobs(service), service.settings.job_pictures
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
@@ -46,10 +49,14 @@ def job_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1/jobs", tags=["jobs"], lifespan=lifespan)
 
     @router.post("", status_code=202, name="create_job", operation_id="create_job", response_class=Response,
-                 summary="Give an analysis of many pictures, to be done in the background.")  # fmt: skip
+                 summary="Give an analysis of many pictures, to be done in the background.",
+                 openapi_extra={"requestBody": {"required": True, "content": many_pictures(most)},
+                                "parameters": [TASKS_IN_QUERY]},
+                 responses={**_job_answer("The job; it begins when there is time for it.", 202),
+                            **problems(*TASK_PROBLEMS)})  # fmt: skip
     async def create(request: Request) -> Response:
         form_wanted(request.headers.get("accept", ""), _JSON)
-        pictures = await read_pictures(request, service.settings, service.settings.job_pictures)
+        pictures = await read_pictures(request, service.settings, most)
         asked = asked_of(pictures)
         planned(service, asked, service.settings)  # what is wrong with the request is told now
         caller = ask_of(request).caller
@@ -59,7 +66,8 @@ def job_routes(service: Service) -> APIRouter:
         answer.headers["Location"] = f"/v1/jobs/{head.id}"
         return answer
 
-    @router.get("", name="jobs", operation_id="jobs", response_class=Response, summary="List your jobs, newest first.")
+    @router.get("", name="jobs", operation_id="jobs", response_class=Response, summary="List your jobs, newest first.",
+                responses={**json_answer(JOBS, "The jobs, without answers."), **problems(400, 406, 422)})  # fmt: skip
     async def listed(
         request: Request,
         limit: Annotated[int, Query(ge=1, le=1000, description="at most so many")] = 100,
@@ -70,7 +78,9 @@ def job_routes(service: Service) -> APIRouter:
         return _response({"object": "list", "data": [job_of(jobs, head) for head in reversed(mine[-limit:])]})
 
     @router.get("/{job}", name="job", operation_id="job", response_class=Response,
-                summary="Tell how far a job is, and the answers that there are.")  # fmt: skip
+                summary="Tell how far a job is, and the answers that there are.",
+                responses={**json_answer(JOB_WITH_ANSWERS, "The job and its answers."),
+                           **problems(400, 404, 406, 422)})  # fmt: skip
     async def told(
         request: Request,
         job: str,
@@ -81,19 +91,35 @@ def job_routes(service: Service) -> APIRouter:
         head = _mine(service, jobs, ask_of(request), job)
         return Response(await asyncio.to_thread(_with_answers, jobs, head, first, count), media_type=_JSON[0])
 
-    @router.delete("/{job}", name="cancel_job", operation_id="cancel_job", response_class=Response,
-                   summary="Cancel a job; one that has ended is forgotten with its answers.")  # fmt: skip
+    @router.post("/{job}/cancel", name="cancel_job", operation_id="cancel_job", response_class=Response,
+                 summary="End a job; the answers that there are stay.",
+                 responses={**_job_answer("The job, ended."), **problems(400, 404, 406, 422)})  # fmt: skip
     async def cancelled(request: Request, job: str) -> Response:
         form_wanted(request.headers.get("accept", ""), _JSON)
         head = _mine(service, jobs, ask_of(request), job)
-        before = job_of(jobs, head)
-        if before["ended"]:
-            await asyncio.to_thread(jobs.spool.remove, head.id)
-            return _response(before)
         await asyncio.to_thread(jobs.cancel, head.id)
         return _response(job_of(jobs, head))
 
+    @router.delete("/{job}", name="delete_job", operation_id="delete_job", response_class=Response,
+                   summary="Forget a job and its answers; one that goes on is cancelled.",
+                   responses={**_job_answer("The job as it was."), **problems(400, 404, 406, 422)})  # fmt: skip
+    async def deleted(request: Request, job: str) -> Response:
+        form_wanted(request.headers.get("accept", ""), _JSON)
+        head = _mine(service, jobs, ask_of(request), job)
+        await asyncio.to_thread(jobs.cancel, head.id)
+        last = job_of(jobs, head)
+        await asyncio.to_thread(jobs.spool.remove, head.id)
+        return _response(last)
+
     return router
+
+
+def _job_answer(description: str, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    answer = json_answer({"$ref": "#/components/schemas/Job"}, description, status)
+    if status == 202:
+        where = {"description": "where the job is", "schema": {"type": "string"}}
+        answer[status]["headers"] = {"Location": where}
+    return answer
 
 
 def _mine(service: Service, jobs: Jobs, ask: Ask, job: str) -> Head:

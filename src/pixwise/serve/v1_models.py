@@ -18,9 +18,11 @@ from pixwise.errors import OptionError, PixwiseError, UnknownModelError, nearest
 from pixwise.loading import load_card
 from pixwise.registry import Card
 from pixwise.serve.accepting import form_wanted
+from pixwise.serve.description import json_answer, problems
 from pixwise.serve.problems import problem_of
 from pixwise.serve.service import Service
 from pixwise.serve.v1_embeddings import in_openai_form
+from pixwise.serve.v1_schemas import MODELS
 from pixwise.task_table import TASKS
 
 __all__ = ["models_of", "models_routes"]
@@ -33,7 +35,8 @@ def models_routes(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["models"])
 
     @router.get("/models", name="models", operation_id="models", response_class=Response,
-                summary="List the models that may be asked for.")  # fmt: skip
+                summary="List the models that may be asked for.",
+                responses={**json_answer(MODELS, "The models."), **problems(400, 406, 422)})  # fmt: skip
     async def models(
         request: Request,
         task: Annotated[str, Query(description="only those that answer this task", max_length=100)] = "",
@@ -41,7 +44,9 @@ def models_routes(service: Service) -> APIRouter:
         return await _told(request, lambda: {"object": "list", "data": models_of(service, task)})
 
     @router.get("/models/{model}", name="model", operation_id="model", response_class=Response,
-                summary="Tell about one model.")  # fmt: skip
+                summary="Tell about one model.",
+                responses={**json_answer({"$ref": "#/components/schemas/Model"}, "The model."),
+                           **problems(400, 404, 406, 422)})  # fmt: skip
     async def model(request: Request, model: str) -> Response:
         return await _told(request, lambda: _one(service, model))
 
