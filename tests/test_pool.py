@@ -1,14 +1,20 @@
 """Models loaded once, kept within a budget."""
 
 import os
+import random
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from learning import draw_folder
 from test_session import write_model
 
 from pixwise import registry
-from pixwise.errors import CardError, LicenceError, OptionError
+from pixwise.collections import Focus, Looker
+from pixwise.collections.learn_head import learn_head
+from pixwise.errors import CardError, LicenceError, OptionError, PixwiseError
 from pixwise.pool import Pool
 from pixwise.registry import CardFile
 from pixwise.session import JoinedSession
@@ -117,3 +123,101 @@ def test_models_that_share_a_file_share_its_session(tmp_path):
     assert joined.of("model") is alone
     assert (joined.files["tokenizer"], len(pool)) == (tmp_path / "tokenizer.json", 3)
     assert joined.of("text") is pool.session(both).of("text")
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory):
+    """A folder with a head that was learnt on the built-in `look`."""
+    place = tmp_path_factory.mktemp("learnt")
+    pictures = draw_folder(place / "pictures", 8, {"red": (90, -40, -40), "blue": (-40, -40, 90)})
+    learn_head(pictures, place / "head", Looker.load(Focus.of("look"), threads=1))
+    return place / "head"
+
+
+def test_the_embedder_of_a_head_is_loaded_once_counted_once_and_used_with_it(head):
+    pool = Pool()
+    look = pool.session(registry.card("look", "embed"))
+    with pool.using("classify", head):
+        kept = {each.card.id: each for each in pool.loaded()}
+        assert (kept["look"].users, kept["head"].users, kept["look"].session) == (1, 1, look)
+        assert kept["head"].bytes == kept["head"].session.bytes - look.bytes
+    assert {each.users for each in pool.loaded()} == {0}
+
+
+def test_an_embedder_goes_only_with_the_heads_that_stand_on_it(head):
+    pool = Pool()
+    pool.load("classify", head)
+    kept = {each.card.id: each for each in pool._sessions.values()}
+    kept["look"].last = 0.0
+    assert pool.drop_idle(60) == 0
+    kept["head"].last = 0.0
+    assert pool.drop_idle(60) == 2
+
+
+def test_what_is_pinned_keeps_what_it_stands_on(head):
+    pool = Pool()
+    pool.pin("classify", head)
+    assert (pool.drop_idle(0.0), len(pool)) == (0, 2)
+
+
+def test_whether_a_task_is_loaded_is_told_for_its_machine_and_its_helpers():
+    pool = Pool()
+    assert not pool.holds("quality")
+    pool.load("quality", threads=1)
+    assert (pool.holds("quality", threads=1), pool.holds("quality", threads=2)) == (True, False)
+    assert pool.holds("quality", registry.card("measures"), threads=1)
+
+
+def test_a_task_that_needs_words_can_be_loaded_without_them(tmp_path):
+    for name in ("vision.onnx", "text.onnx"):
+        write_model(tmp_path / name)
+    (tmp_path / "tokenizer.json").write_text("{}")
+    files = tuple(map(CardFile, ("vision.onnx", "text.onnx", "tokenizer.json"), ("model", "text", "tokenizer")))
+    card = replace(registry.card("clip-b32", "zeroshot"), id="both", folder=str(tmp_path), files=files)
+    pool = Pool()
+    pool.load("zeroshot", card)
+    assert (pool.holds("zeroshot", card), len(pool)) == (True, 3)
+
+
+def test_what_fails_to_load_leaves_nothing_in_use(tmp_path):
+    pool = Pool()
+    with pytest.raises(PixwiseError), pool.using("codes", tmp_path / "nothing"):
+        raise AssertionError("it was loaded")
+    with pytest.raises(OptionError), pool.using("codes", "opencv-codes", min_score="much"):
+        raise AssertionError("it was loaded")
+    assert all(each.users == 0 for each in pool.loaded())
+
+
+def test_many_threads_and_a_small_budget_never_lose_count():
+    pool, wrong = Pool(budget=0), []
+    names = ("opencv-codes", "haar-frontal", "hog-people", "measures", "look")
+    tasks = dict(zip(names, ("codes", "faces", "detect", "quality", "embed"), strict=True))
+
+    def work(seed):
+        draw = random.Random(seed)
+        for _ in range(30):
+            name = draw.choice(names)
+            with pool.using(tasks[name], name) as task:
+                if task.card.id != name:
+                    wrong.append(name)
+            if draw.random() < 0.2:
+                pool.drop_idle(0.0)
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(12)]
+    [thread.start() for thread in threads]
+    [thread.join(60) for thread in threads]
+    assert (wrong, {each.users for each in pool.loaded()} <= {0}) == ([], True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_of_a_dropped_model_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    pool = Pool()
+    pool.session(registry.card("measures")).junk = [bytearray(2**16) for _ in range(3000)]  # small enough for the heap
+    holds = bytearray(2**16)  # above them, so that the heap cannot shrink by itself
+    before = resident()
+    pool.drop_idle(0.0)
+    assert before - resident() > 150_000_000
+    del holds

@@ -6,8 +6,10 @@ using(name, model) ─▶ the same, and nobody drops its sessions until it is gi
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -211,7 +213,9 @@ class Pool:
         with self._lock:
             for kept in mine:
                 kept.touch(-1)
-            self._drop_oldest()
+            dropped = self._drop_oldest()
+        if dropped:
+            _give_back()
 
     def drop_idle(self, idle_s: float) -> int:
         """Drop what nobody has used for so long; returns how many sessions went."""
@@ -221,6 +225,8 @@ class Pool:
                 count += len(idle)  # what they stood on may go in the next round
                 for key in idle:
                     del self._sessions[key]
+        if count:
+            _give_back()
         return count
 
     def loaded(self) -> tuple[Kept, ...]:
@@ -301,13 +307,17 @@ class Pool:
         embedder = embedder_of(card, load["offline"])
         return with_head(card, load_files(card)["head"], embedder, self.session(embedder, **load))
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self) -> int:
+        """Drop what is above the budget; returns how many sessions went. The lock is held."""
+        count = 0
         while sum(kept.bytes for kept in self._sessions.values()) > self.budget:
-            kept_but_newest = list(self._sessions.items())[:-1]
-            oldest = next((key for key, kept in kept_but_newest if self._is_free(kept)), None)
+            all_but_newest = list(self._sessions.items())[:-1]
+            oldest = next((key for key, kept in all_but_newest if self._is_free(kept)), None)
             if oldest is None:
-                return
+                break
             del self._sessions[oldest]
+            count += 1
+        return count
 
     def _is_free(self, kept: Kept) -> bool:
         """Whether dropping it would free its memory."""
@@ -321,6 +331,13 @@ class Pool:
         """Forget all sessions."""
         with self._lock:
             self._sessions.clear()
+        _give_back()
+
+
+def _give_back() -> None:
+    """Give freed memory back to the system; glibc keeps what dropped models leave, a gigabyte after a few of them."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
 
 
 def _card(name: str, model: str | os.PathLike[str] | Card, offline: bool | None, precision: str) -> Card:

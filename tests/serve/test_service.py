@@ -4,6 +4,7 @@ import io
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -16,9 +17,12 @@ from tiny_encoder import write_encoder
 import pixwise as px
 from pixwise.collections import Focus, Looker
 from pixwise.collections.learn_head import learn_head
+from pixwise.cores import available_threads
 from pixwise.registry import card as card_named
 from pixwise.samples import photo_like
 from pixwise.serve.asking import Ask
+from pixwise.serve.service import Service
+from pixwise.serve.settings import load_settings
 from pixwise.session import FakeSession
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -121,13 +125,29 @@ def test_a_bad_picture_fails_alone(place, pictures):
 
 
 def test_8_bit_models_and_engines_are_not_joined(place):
-    from dataclasses import replace
-
     batch_of = lambda card: place.service._batching(FakeSession({}), card).limits.rows  # noqa: E731
     card = place.service.stock.choose("embed", "encoder").card
-    assert batch_of(replace(card, batch=8)) == 8
+    assert batch_of(replace(card, batch=2)) == 2
     assert batch_of(replace(card, batch=8, precision="int8")) == 1
     assert batch_of(replace(card_named("haar-frontal"), batch=8)) == 1
+
+
+def test_a_batch_is_smaller_on_the_cpu_than_on_a_gpu_unless_told(folders):
+    def rows(device, **settings):
+        session = FakeSession({})
+        session.device = device
+        service = Service(load_settings(own_models=folders, log="none", concurrency=1, **settings))
+        card = replace(service.stock.choose("embed", "encoder").card, batch=16)
+        return service._batching(session, card).limits.rows
+
+    assert [rows("cpu"), rows("cuda"), rows("cpu", max_batch=12)] == [4, 16, 12]
+
+
+@pytest.mark.parametrize(("threads", "runs"), [(0, 1), (1, available_threads(0))])
+def test_with_fewer_threads_more_runs_go_on_at_once(folders, threads, runs):
+    service = Service(load_settings(own_models=folders, log="none", concurrency=1, threads=threads))
+    card = service.stock.choose("embed", "encoder").card
+    assert service._batching(FakeSession({}), card).limits.runs == runs
 
 
 def full(place):

@@ -24,7 +24,7 @@ async def side_by_side(service: Service, ask: Ask, works: Sequence[Callable[[], 
     Raises:
         Busy: the house is full, and nothing was begun.
     """
-    turns = asyncio.Semaphore(min(service.settings.max_batch, service.crew.own_places))
+    turns = asyncio.Semaphore(min(service.settings.max_batch or 8, service.crew.own_places))
     begun = False
 
     async def one(work: Callable[[], Any]) -> Any:

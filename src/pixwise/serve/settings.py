@@ -81,7 +81,7 @@ class Settings(BaseSettings):
         workers: processes; each has its own models.
         device: `auto`, `cpu` or `cuda`.
         require_gpu: do not start without one.
-        threads: per model, 0 for all cores.
+        threads: of one run, 0 for all cores; with fewer, as many runs of a model go on at once as there are cores.
         built_in: take only models that need no download.
         fetch: fetch models that are asked for and are not on this machine.
         preload: tasks, or `task:model`, that are loaded before it is ready, and stay.
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
         concurrency: requests that are worked on together; 0 is 16, or four for each core.
         queue: requests that may wait.
         queue_per_caller: of one caller; 0 is half of `queue`.
-        max_batch: pictures in one run, where the model's card allows it.
+        max_batch: pictures in one run, where the model's card allows it; 0 is 4 on the CPU and the card's on a GPU.
         max_batch_pixels: of a run.
         max_wait_ms: how long the first of a batch waits for others that are on the way.
         max_pictures: pictures in one request of /v1/analyze and /v1/embeddings.
@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     concurrency: int = Field(0, ge=0, le=1024)
     queue: int = Field(256, ge=1)
     queue_per_caller: int = Field(0, ge=0)
-    max_batch: int = Field(8, ge=1, le=4096)
+    max_batch: int = Field(0, ge=0, le=4096)
     max_batch_pixels: int = Field(8 * _MIB, ge=1)
     max_wait_ms: float = Field(5.0, ge=0, le=1000)
     max_pictures: int = Field(64, ge=1, le=10_000)
