@@ -1,6 +1,7 @@
 """The compatible API when it is busy, late, left alone, or lied to."""
 
 import concurrent.futures
+import hashlib
 import io
 import json
 import socket
@@ -10,8 +11,13 @@ import time
 import httpx
 import pytest
 from compatible_place import PERSON, kitchen, picture
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from running_service import served
+
+from pixwise.serve.compatible_operations import OPERATIONS
+from pixwise.serve.prominence import TARGETS
 
 PHOTO = picture()
 TASKS = json.dumps([{"operation_id": "p", "type": "detect_bounding_box"}])
@@ -31,6 +37,18 @@ def test_a_busy_service_says_when_to_ask_again():
     assert {each.status_code for each in refused} <= {429, 503}
     assert refused
     assert all(list(each.json()) == ["detail"] and int(each.headers["Retry-After"]) >= 1 for each in refused)
+
+
+def test_keys_and_rates_are_told_in_the_form_of_this_api():
+    key = {"name": "anna", "sha256": hashlib.sha256(b"secret").hexdigest(), "scopes": ["ask"], "rate": 1}
+    meter = {"name": "meter", "sha256": hashlib.sha256(b"other").hexdigest(), "scopes": ["metrics"]}
+    with served(built_in=True, keys=[key, meter]) as place:
+        told = [upload(place, headers=headers) for headers in (
+            {}, {"Authorization": "Bearer other"}, *[{"Authorization": "Bearer secret"}] * 2
+        )]  # fmt: skip
+    assert [each.status_code for each in told] == [401, 403, 200, 429]
+    assert all(list(each.json()) == ["detail"] for each in told if each.status_code != 200)
+    assert "Retry-After" in told[3].headers
 
 
 def test_an_answer_that_does_not_come_in_time_is_a_504():
@@ -111,6 +129,46 @@ def test_a_picture_of_one_pixel_is_answered(tmp_path):
         kinds = ("embed_clip_vit_b_32", "measure_quality", "read_codes")
         results = place.results(kept.getvalue(), *((kind, ("target", "prominent_person")) for kind in kinds))
     assert [(each["status"], each["cropped_image_bbox"]) for each in results] == [("success", [0, 0, 1, 1])] * 3
+
+
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(max_size=9),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.none()),
+)
+params = st.fixed_dictionaries({}, optional={
+    "target": st.one_of(st.sampled_from(TARGETS), odd), "face_context": st.one_of(st.sampled_from(TARGETS), odd),
+    "collection_id": st.one_of(st.just(7), odd), "max_length": st.one_of(st.integers(1, 4), odd),
+    "model": st.one_of(st.just("clip"), odd), "labels": odd, "min_score": odd, "gallery": odd, "policy": odd,
+    "helpers": odd, "card": odd, "limits": odd, "offline": odd,
+})  # fmt: skip
+asked = st.lists(st.tuples(st.one_of(st.sampled_from(sorted(OPERATIONS)), st.text(min_size=1, max_size=9)), params),
+                 max_size=5)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    with kitchen(tmp_path_factory.mktemp("odd")) as made:
+        yield made
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(asked)
+def test_whatever_tasks_say_each_has_a_result_and_none_is_a_fault_of_ours(place, tasks):
+    told = [{"operation_id": f"{n}", "type": type, "params": given} for n, (type, given) in enumerate(tasks)]
+    answer = place.upload(PHOTO, *told)
+    if answer.status_code == 400:  # half of a letter
+        assert "tasks_json" in answer.json()["detail"]
+        return
+    results = answer.json()["results"]
+    assert list(results) == [each["operation_id"] for each in told]
+    for result in results.values():
+        assert (result["status"] == "success") is (result["error_message"] is None)
+        assert "a fault of ours" not in (result["error_message"] or "")
 
 
 def test_the_time_of_each_step_is_told(tmp_path):
