@@ -225,3 +225,19 @@ def test_nms_of_ten_thousand_boxes_is_quick_and_small(extent):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60e6  # a full matrix of float32 would be 400 MB
+
+
+@pytest.mark.parametrize("box", [(130, 0, 140, 9), (5, 5, 5, 9), (-9, -9, 0, 0), (np.nan, 0, 5, 5), (9, 9, 5, 5)])
+def test_a_box_of_which_nothing_is_inside_is_none(box):
+    assert B.whole_box(box, (90, 120)) is None
+
+
+@given(st.tuples(*[st.floats(-1e6, 1e6)] * 4))
+def test_a_whole_box_holds_all_of_it_that_is_inside(box):
+    told = B.whole_box(box, (90, 120))
+    left, top, right, bottom = max(0, box[0]), max(0, box[1]), min(120, box[2]), min(90, box[3])
+    if left < right and top < bottom:
+        assert told[0] <= left < right <= told[2]
+        assert told[1] <= top < bottom <= told[3]
+        assert 0 <= told[0] < told[2] <= 120
+        assert 0 <= told[1] < told[3] <= 90

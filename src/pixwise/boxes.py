@@ -6,6 +6,9 @@ A box whose right is left of its left has area 0. NaN goes through pairwise func
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,6 +22,7 @@ __all__ = [
     "iou",
     "nms",
     "nms_per_class",
+    "whole_box",
     "xywh_from_xyxy",
     "xyxy_from_cxcywh",
     "xyxy_from_xywh",
@@ -66,6 +70,16 @@ def clip(boxes: npt.ArrayLike, size_hw: tuple[int, int]) -> Floats:
     boxes = np.asarray(boxes)
     height, width = size_hw
     return np.clip(boxes, 0, np.array([width, height, width, height], boxes.dtype))
+
+
+def whole_box(box: Sequence[float], size_hw: tuple[int, int]) -> tuple[int, int, int, int] | None:
+    """The smallest box of whole pixels around another, inside a picture of `size_hw`; None where nothing is inside."""
+    height, width = size_hw
+    if not all(map(math.isfinite, box)):
+        return None
+    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
+    right, bottom = min(width, math.ceil(box[2])), min(height, math.ceil(box[3]))
+    return (left, top, right, bottom) if right > left and bottom > top else None
 
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> Floats:

@@ -6,16 +6,13 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from pixwise.picture import Limits, Picture
 from pixwise.results import Detections, Faces
 from pixwise.samples import photo_like
 from pixwise.serve.batcher import Traffic
-from pixwise.serve.prominence import Prominence, box_within
+from pixwise.serve.prominence import Prominence
 from pixwise.serve.together import Once
 
 PIXELS = photo_like(90, 120)
@@ -101,22 +98,3 @@ def test_each_is_found_and_cut_once_whoever_asks():
     assert counts == {("persons", None): 1, ("faces", (20, 10, 60, 80)): 1}
     assert len(set(map(id, parts))) == 1
     assert made.png(parts[0]) is made.png(parts[1])
-
-
-@pytest.mark.parametrize("box", [(130, 0, 140, 9), (5, 5, 5, 9), (-9, -9, 0, 0), (np.nan, 0, 5, 5), (9, 9, 5, 5)])
-def test_a_box_of_which_nothing_is_inside_is_none(box):
-    assert box_within(box, (90, 120)) is None
-
-
-edges = st.floats(-1e6, 1e6)
-
-
-@given(st.tuples(edges, edges, edges, edges))
-def test_a_box_within_holds_all_of_it_that_is_inside(box):
-    told = box_within(box, (90, 120))
-    left, top, right, bottom = max(0, box[0]), max(0, box[1]), min(120, box[2]), min(90, box[3])
-    if left < right and top < bottom:
-        assert told[0] <= left < right <= told[2]
-        assert told[1] <= top < bottom <= told[3]
-        assert 0 <= told[0] < told[2] <= 120
-        assert 0 <= told[1] < told[3] <= 90

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixwise.boxes import whole_box
 from pixwise.collections.focus import EMBEDDINGS, Focus, Space
 from pixwise.errors import DataError
 from pixwise.loading import advising, revision_of
@@ -131,11 +132,9 @@ class Looker:
         """The prominent person or face: the one of the highest score, in whole pixels."""
         found = self.find(picture) if self.find else None
         if found is not None and len(found):
-            left, top, right, bottom = found.boxes[int(found.scores.argmax())].tolist()
-            left, top = max(0.0, np.floor(left)), max(0.0, np.floor(top))
-            right, bottom = min(picture.width, np.ceil(right)), min(picture.height, np.ceil(bottom))
-            if right > left and bottom > top:
-                return float(left), float(top), float(right), float(bottom)
+            box = whole_box(found.boxes[int(found.scores.argmax())].tolist(), picture.size_hw)
+            if box is not None:
+                return tuple(map(float, box))
         if self.focus.target == "prominent_face":
             raise DataError(f"{picture.source}: expected a prominent face, got none found; it is skipped")
         return _whole(picture)

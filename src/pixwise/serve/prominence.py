@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import base64
 import io
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
 
 import numpy as np
 
+from pixwise.boxes import whole_box
 from pixwise.picture import Limits, Picture
 from pixwise.results import Detections, Faces, ImageInfo, Result
 from pixwise.serve.together import Once
 
-__all__ = ["CONTEXTS", "TARGETS", "Box", "Part", "Prominence", "box_within", "png_of"]
+__all__ = ["CONTEXTS", "TARGETS", "Box", "Part", "Prominence", "png_of"]
 
 TARGETS = ("whole_image", "prominent_person", "prominent_face")
 CONTEXTS = ("prominent_person", "whole_image")  # where a face is looked for
@@ -130,22 +130,7 @@ def _moved(places: np.ndarray, by: np.ndarray) -> np.ndarray:
 def _best_box(found: Detections | Faces, size_hw: tuple[int, int]) -> Box | None:
     if not len(found):
         return None
-    return box_within(found.boxes[int(found.scores.argmax())].tolist(), size_hw)
-
-
-def box_within(box: Sequence[float], size_hw: tuple[int, int]) -> Box | None:
-    """The smallest box of whole pixels around another, inside the picture; None where nothing of it is inside.
-
-    Args:
-        box: xyxy, pixels.
-        size_hw: of the picture.
-    """
-    height, width = size_hw
-    if not all(map(math.isfinite, box)):
-        return None
-    left, top = max(0, math.floor(box[0])), max(0, math.floor(box[1]))
-    right, bottom = min(width, math.ceil(box[2])), min(height, math.ceil(box[3]))
-    return (left, top, right, bottom) if right > left and bottom > top else None
+    return whole_box(found.boxes[int(found.scores.argmax())].tolist(), size_hw)
 
 
 def png_of(picture: Picture) -> str:
