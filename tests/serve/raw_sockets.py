@@ -100,4 +100,4 @@ def honest_client(url: str, *, source: str = "127.0.0.2") -> Iterator[list[float
         ended.set()
         thread.join()
     assert not wrong, wrong[:3]
-    assert len(seconds) > 2
+    assert seconds

@@ -109,6 +109,12 @@ def test_a_new_key_is_long_random_and_kept_as_a_hash_only():
     assert first not in kept.model_dump_json() + repr(kept)
 
 
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "é", "a" * 65, "../x"])
+def test_a_key_has_a_plain_name(name):
+    with pytest.raises(OptionError, match="name of a key must be 1 to 64 letters"):
+        new_key(name)
+
+
 def test_a_new_key_opens_the_service():
     key, kept = new_key("bob")
     told = {"name": kept.name, "sha256": kept.sha256.get_secret_value(), "scopes": kept.scopes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -63,11 +64,14 @@ def run(config: str, show_config: bool, new_key: str, probe: bool, **given: Any)
 
 
 def _make_key(name: str) -> int:
+    """Show a key once, on stderr; what the settings keep of it goes to stdout, as TOML."""
     from pixwise.serve.keys import new_key
 
-    key, entry = new_key(name)
-    click.echo(f"The key, which nobody will show again:\n  {key}\nIts entry in the settings file:\n  [[keys]]")
-    click.echo(f'  name = "{entry.name}"\n  sha256 = "{entry.sha256.get_secret_value()}"')
+    key, kept = new_key(name)
+    click.echo(f"Key of {name}, shown this once; give it to nobody else:\n{key}\nInto the settings file:", err=True)
+    scopes = json.dumps(list(kept.scopes))
+    hashed = kept.sha256.get_secret_value()
+    click.echo(f'[[keys]]\nname = "{name}"\nsha256 = "{hashed}"\nscopes = {scopes}')
     return 0
 
 

@@ -13,8 +13,9 @@ import re
 import secrets
 from collections.abc import Mapping
 
+from pixwise.errors import OptionError
 from pixwise.serve.problems import Problem
-from pixwise.serve.settings import Key, Settings
+from pixwise.serve.settings import NAME_OF_KEY, Key, Settings
 
 __all__ = ["Keyring", "new_key", "scopes_of"]
 
@@ -92,6 +93,11 @@ def new_key(name: str) -> tuple[str, Key]:
 
     Args:
         name: who will use it.
+
+    Raises:
+        OptionError: no name that a log could have.
     """
+    if not re.fullmatch(NAME_OF_KEY, name):
+        raise OptionError(f"name of a key must be 1 to 64 letters, digits, _ . or -, got {name!r:.80}; choose another")
     key = f"pixwise_{secrets.token_urlsafe(32)}"
     return key, Key(name=name, sha256=hashlib.sha256(key.encode()).hexdigest())

@@ -30,9 +30,10 @@ from pixwise.session import check_machine
 from pixwise.sources import Limits
 from pixwise.task_table import TASKS
 
-__all__ = ["SCOPES", "Key", "Settings", "load_settings", "unknown_names"]
+__all__ = ["NAME_OF_KEY", "SCOPES", "Key", "Settings", "load_settings", "unknown_names"]
 
 SCOPES = ("ask", "jobs", "models", "metrics")  # what a key may be for
+NAME_OF_KEY = r"[A-Za-z0-9_.-]{1,64}"
 _OTHERS = (  # names of ours that are not the service's
     *("PIXWISE_ASSETS", "PIXWISE_CONFIG", "PIXWISE_DEBUG", "PIXWISE_FETCH_TIMEOUT", "PIXWISE_FONT", "PIXWISE_HOME"),
     *("PIXWISE_KEY", "PIXWISE_NO_SKIPS", "PIXWISE_POOL_BYTES", "PIXWISE_THREADS", "PIXWISE_URL"),
@@ -52,7 +53,7 @@ class Key(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^[\w.-]{1,64}$")
+    name: str = Field(pattern=f"^{NAME_OF_KEY}$")
     sha256: SecretStr
     scopes: tuple[str, ...] = ("ask", "jobs")
     rate: int = Field(0, ge=0)
