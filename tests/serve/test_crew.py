@@ -254,7 +254,7 @@ def test_pixels_that_are_open_stay_within_the_budget():
     taken = budget.take(70, Ask())
     with pytest.raises(Expired):
         budget.take(40, Ask(deadline=time.monotonic() + 0.05))
-    budget.give_back(taken)
+    budget.give_back(taken, Ask())
     assert budget.take(500, Ask()) == 100, "a picture above the budget is worked on alone"
 
 
@@ -266,7 +266,7 @@ def test_who_waits_for_much_room_is_not_passed_by():
             taken = budget.take(pixels, Ask())
             order.append(pixels)
             time.sleep(0.02)
-            budget.give_back(taken)
+            budget.give_back(taken, Ask())
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
@@ -277,7 +277,7 @@ def test_who_waits_for_much_room_is_not_passed_by():
     until(lambda: len(budget._line) == 1)
     threads += [wants(10), wants(20)]
     until(lambda: len(budget._line) == 3)
-    budget.give_back(held)
+    budget.give_back(held, Ask())
     [thread.join(5) for thread in threads]
     assert order[0] == 100
 

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -44,10 +44,11 @@ class Crew:
         places: how many may wait, of all callers together.
         own_places: how many may wait of one caller.
         traffic: is told how many threads are at work.
+        own_threads: how many may be at work for one caller, so that others find one; 0 is all of them.
     """
 
-    def __init__(self, threads: int, places: int, own_places: int, traffic: Traffic):
-        self.places, self.own_places = places, own_places
+    def __init__(self, threads: int, places: int, own_places: int, traffic: Traffic, own_threads: int = 0):
+        self.places, self.own_places, self.own_threads = places, own_places, own_threads or threads
         self._traffic = traffic
         self._lines: OrderedDict[str, deque[_Job]] = OrderedDict()  # caller → his jobs; the first caller is next
         self._changed = threading.Condition()
@@ -130,17 +131,23 @@ class Crew:
     def _next(self) -> _Job | None:
         """The first job of the caller whose turn it is, who then goes to the end; None when there will be none."""
         with self._changed:
-            while not self._lines:
-                if self._closed:
+            while (caller := self._whose_turn()) is None:
+                if self._closed and not self._lines:
+                    self._changed.notify_all()  # those who wait for a caller's thread to be free
                     return None
                 self._changed.wait()
-            caller, line = self._lines.popitem(last=False)
+            line = self._lines.pop(caller)
             job = line.popleft()
             self._waiting -= 1
             if line:
                 self._lines[caller] = line
             self._at_work[threading.get_ident()] = (job.ask, time.monotonic())
             return job
+
+    def _whose_turn(self) -> str | None:
+        """The first caller in line who has not all the threads that one may have; the lock is held."""
+        busy = Counter(ask.caller for ask, _ in self._at_work.values())
+        return next((caller for caller in self._lines if busy[caller] < self.own_threads), None)
 
     def _do(self, job: _Job) -> None:
         started = time.monotonic()
@@ -205,10 +212,11 @@ class Crew:
 
 
 class PixelBudget:
-    """How many pixels may be open at the same time: decoding takes up to 16 bytes of memory for each.
+    """How many pixels may be open at the same time: decoding takes up to 24 bytes of memory for each.
 
-    Who wants much is not passed by for ever by those who want little: room is given in the order of asking. A thread
-    must not ask for more while it holds some.
+    Room is given first to callers who hold least, so that large pictures of one do not keep others waiting; and among
+    equals in the order of asking, so that who wants much is not passed by for ever. One caller holds three quarters
+    of it at most, or one picture. A thread must not ask for more while it holds some.
 
     Args:
         pixels: of all pictures that are worked on together; a larger one is worked on alone.
@@ -216,8 +224,8 @@ class PixelBudget:
 
     def __init__(self, pixels: int):
         self.pixels = pixels
-        self._used = 0
-        self._line: deque[object] = deque()
+        self._held: Counter[str] = Counter()
+        self._line: list[tuple[str, int, object]] = []  # caller, pixels wanted, and whose it is
         self._changed = threading.Condition()
 
     def take(self, pixels: int, ask: Ask) -> int:
@@ -226,20 +234,31 @@ class PixelBudget:
         Raises:
             Expired, Cancelled: there was none in time.
         """
-        wanted, turn = min(pixels, self.pixels), object()
+        mine = (ask.caller, min(pixels, self.pixels), object())
         with self._changed:
-            self._line.append(turn)
+            self._line.append(mine)
             try:
-                while self._line[0] is not turn or self._used + wanted > self.pixels:
+                while self._next() is not mine:
                     self._changed.wait(min(ask.left(), 1.0))
                     ask.check()
-                self._used += wanted
+                self._held[ask.caller] += mine[1]
             finally:
-                self._line.remove(turn)
+                self._line.remove(mine)
                 self._changed.notify_all()
-        return wanted
+        return mine[1]
 
-    def give_back(self, pixels: int) -> None:
+    def _next(self) -> tuple[str, int, object] | None:
+        """Who may have room now; the lock is held."""
+        most, firsts = self.pixels * 3 // 4, {}
+        for each in self._line:
+            firsts.setdefault(each[0], each)
+        due = [each for each in firsts.values() if not self._held[each[0]] or self._held[each[0]] + each[1] <= most]
+        first = min(due, key=lambda each: self._held[each[0]], default=None)
+        return first if first and self._held.total() + first[1] <= self.pixels else None
+
+    def give_back(self, pixels: int, ask: Ask) -> None:
         with self._changed:
-            self._used -= pixels
+            self._held[ask.caller] -= pixels
+            if not self._held[ask.caller]:
+                del self._held[ask.caller]
             self._changed.notify_all()

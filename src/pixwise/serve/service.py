@@ -107,7 +107,8 @@ class Service:
         self.pool = Pool(settings.pool_bytes, wrap=self._batching,
                          tell=lambda card, seconds: self.meters.load(card.id, seconds))  # fmt: skip
         self.stock = Stock(settings, self.pool)
-        self.crew = Crew(_threads(settings), settings.queue, _own_places(settings), self.traffic)
+        threads = _threads(settings)
+        self.crew = Crew(threads, settings.queue, _own_places(settings), self.traffic, threads - threads // 8)
         self.pixels = PixelBudget(settings.open_pixels)
         self._resolve, self._allow, self._others = resolve, allow, others
         self._left_at = 0.0  # when it was told to stop, by `time.monotonic`
@@ -272,7 +273,7 @@ class Service:
         try:
             yield picture
         finally:
-            self.pixels.give_back(taken)
+            self.pixels.give_back(taken, ask)
 
     def fetched(self, url: str, ask: Ask) -> bytes:
         """The bytes behind an address, through the guarded fetcher."""
