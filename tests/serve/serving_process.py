@@ -45,9 +45,10 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(*words: str, ready: bool = True, **environment: str) -> Iterator[Serving]:
+def serving(*words: str, ready: bool = True, built_in: bool = True, **environment: str) -> Iterator[Serving]:
     """Start it on a free port; it is killed at the end where it has not ended by itself."""
-    command = [sys.executable, "-m", "pixwise", "serve", "--built-in", "--port", "0", *words]
+    models = ["--built-in"] if built_in else []
+    command = [sys.executable, "-m", "pixwise", "serve", *models, "--port", "0", *words]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
     place = Serving("", process)
     try:

@@ -153,3 +153,17 @@ def test_no_connection_is_reset_that_the_system_has_set_up():
         [thread.join() for thread in threads]
     assert set(outcomes) == {b"200"}, outcomes
     assert outcomes[b"200"] > 200
+
+
+def test_it_ends_at_once_while_it_still_loads(tmp_path):
+    """A fetch of minutes from a server that does not answer must not hold up the end."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        hub = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        environment = {"HF_ENDPOINT": hub, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0", "PIXWISE_DRAIN_S": "0"}
+        environment |= {"PIXWISE_BUILT_IN": "0", "PIXWISE_HOME": str(tmp_path)}
+        with serving("--fetch", "--preload", "detect", ready=False, built_in=False, **environment) as place:
+            time.sleep(1.5)
+            assert "starting" in httpx.get(f"{place.url}/readyz").text
+            started = time.monotonic()
+            assert place.stop(signal.SIGTERM) == 0
+            assert time.monotonic() - started < 10

@@ -71,6 +71,24 @@ def test_what_is_wrong_is_told_at_start(name, monkeypatch):
     assert FAULTS[name][1] in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"models": {"detect": "dfine-x-y"}}, "models: model must be known, got 'dfine-x-y'; did you mean 'dfine"),
+        ({"models": {"detct": "yolox-tiny"}}, "models: task or operation must be known, got 'detct'; did you mean"),
+        ({"preload": ["detect:nothing"]}, "preload: model must be known, got 'nothing'"),
+        ({"allowed_models": ["yolo"]}, "allowed_models: model must be known, got 'yolo'"),
+        ({"own_models": {"mine": "/nowhere"}}, "own_models: 'mine' must be a file or folder, got '/nowhere'"),
+        ({"galleries": {"staff": "/nowhere"}}, "galleries: 'staff' must be a file or folder"),
+        ({"policies": {"strict": "/nowhere"}}, "policies: 'strict' must be a file or folder"),
+    ],
+)
+def test_what_is_named_must_be_there(setting, said):
+    with pytest.raises(OptionError) as told:
+        load_settings(**setting)
+    assert said in str(told.value)
+
+
 def test_all_faults_are_told_at_once(tmp_path):
     (tmp_path / "x.toml").write_text('port = "x"\nprot = 3\n')
     with pytest.raises(OptionError, match=r"port must be a valid integer.*setting must be known, got 'prot'.*'port'"):
@@ -94,9 +112,10 @@ def test_a_secret_is_neither_shown_nor_told_in_a_fault(monkeypatch):
 
 
 def test_what_is_shown_is_a_settings_file(tmp_path, file):
-    (tmp_path / "again.toml").write_text(in_force(load_settings(file, preload=["ocr"], own_models={"a b": "x"})))
+    mine = {"a b": str(tmp_path)}
+    (tmp_path / "again.toml").write_text(in_force(load_settings(file, preload=["ocr"], own_models=mine)))
     again = load_settings(tmp_path / "again.toml")
-    assert (again.models, again.preload, again.own_models) == ({"detect": "yolox-tiny"}, ("ocr",), {"a b": "x"})
+    assert (again.models, again.preload, again.own_models) == ({"detect": "yolox-tiny"}, ("ocr",), mine)
     assert set(tomllib.loads((tmp_path / "again.toml").read_text())) == set(Settings.model_fields)
 
 
@@ -131,5 +150,6 @@ def test_the_guide_has_the_table_as_it_is_now():
 
 def test_the_settings_file_of_the_guide_is_one(tmp_path):
     block = re.search(r"```toml\n(.*?)```", GUIDE, re.DOTALL)[1].replace('"…"', f'"{HASH}"')
+    block = block.replace("/models/shelves", str(tmp_path))
     (tmp_path / "x.toml").write_text(block)
     assert load_settings(tmp_path / "x.toml").keys[0].name == "shop"

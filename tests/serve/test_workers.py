@@ -3,10 +3,14 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import httpx
 from many_clients import Clients
 from serving_process import serving
+
+from pixwise.serve.settings import load_settings
+from pixwise.serve.workers import Supervisor
 
 TWO = ("--workers", "2")
 
@@ -92,3 +96,31 @@ def test_a_worker_that_cannot_start_ends_the_service():
     with serving(*TWO, ready=False, PIXWISE_REQUIRE_GPU="1") as place:
         assert place.process.wait(30) == 2
     assert "cuda" in "".join(place.wrote).lower()
+
+
+def test_a_worker_that_stands_still_is_replaced():
+    with serving(*TWO, PIXWISE_STUCK_S="1") as place:
+        hung = workers_of(place)[0]
+        os.kill(hung, signal.SIGSTOP)
+        end = time.monotonic() + 20
+        while hung in workers_of(place):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        place.until_ready()
+    assert any("stands still for 2 s; it is killed" in line.get("message", "") for line in place.lines())
+
+
+def test_one_that_dies_at_once_is_waited_for_longer_each_time():
+    supervisor = Supervisor(load_settings(workers=1), None)
+    waits = []
+    for _ in range(9):
+        supervisor._lost(dead_worker(), -9, 0.1)
+        waits.append(round(supervisor._missing[-1] - time.monotonic(), 1))
+    assert waits == [0.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0, 30.0]
+    supervisor._lost(dead_worker(), -9, 60.0)
+    assert supervisor._missing[0] <= time.monotonic()
+    os.rmdir(supervisor._meters)
+
+
+def dead_worker():
+    return SimpleNamespace(process=SimpleNamespace(pid=0), slot=0)

@@ -26,6 +26,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pixwise.errors import OptionError, nearest
+from pixwise.serve.checking import missing
 from pixwise.session import check_machine
 from pixwise.sources import Limits
 from pixwise.task_table import TASKS
@@ -310,6 +311,8 @@ def load_settings(file: str | Path = "", **given: Any) -> Settings:
         settings = Settings(**{**below, **given})
     except ValidationError as error:
         raise OptionError(_told(error, path)) from error
+    if wrong := missing(settings):
+        raise OptionError(_placed(wrong, path))
     settings._origins |= {name: f"file {path}" for name in below}
     settings._origins |= {name: f"environment {variable}" for name, variable in variables.items()}
     settings._origins |= dict.fromkeys(given, "argument")
@@ -334,8 +337,12 @@ def _read(path: str) -> dict[str, Any]:
 
 def _told(error: ValidationError, path: str) -> str:
     """All faults, each in our form."""
+    return _placed([_fault(fault) for fault in error.errors()], path)
+
+
+def _placed(faults: list[str], path: str) -> str:
     where = f"file {path}, environment PIXWISE_*, arguments" if path else "environment PIXWISE_*, arguments"
-    return "; ".join(_fault(fault) for fault in error.errors()) + f" ({where}); mend them"
+    return "; ".join(faults) + f" ({where}); mend them"
 
 
 def _fault(fault: Mapping[str, Any]) -> str:
