@@ -7,8 +7,10 @@ slow its own clients down and look quick.
 from __future__ import annotations
 
 import http.client
+import itertools
 import multiprocessing
 import random
+import select
 import threading
 import time
 from collections.abc import Sequence
@@ -117,8 +119,6 @@ def _serve(pipe: Connection, port: int, clients: int, seed: int) -> None:
 
 
 def _played(load: Load, lines: Sequence[http.client.HTTPConnection], seed: int) -> Heard:
-    for line in lines:
-        line.close()  # the service closes what is idle for long
     heard, lock, started = Heard(), threading.Lock(), time.perf_counter()
     due = _Arrivals(load, started, seed) if load.rate else _Turns(load, started, seed)
     threads = [threading.Thread(target=_client, args=(line, due, heard, lock)) for line in lines]
@@ -151,8 +151,11 @@ class _Arrivals:
 
     def __init__(self, load: Load, started: float, seed: int):
         draw, at, self._queue = random.Random(seed), started, Queue()
-        while at < started + load.seconds:
-            self._queue.put((at, draw.choice(load.shots)))
+        shots = draw.sample(load.shots, len(load.shots))  # each as often as it is there
+        for shot in itertools.cycle(shots):
+            if at >= started + load.seconds:
+                break
+            self._queue.put((at, shot))
             at += draw.expovariate(load.rate)
 
     def get(self) -> tuple[float, Shot] | None:
@@ -183,6 +186,8 @@ def _client(line: http.client.HTTPConnection, due, heard: Heard, lock: threading
 
 
 def _asked(line: http.client.HTTPConnection, shot: Shot) -> tuple[int, str]:
+    if line.sock is not None and select.select([line.sock], [], [], 0)[0]:
+        line.close()  # it was idle for so long that the service closed it; the next request opens it anew
     line.request("POST", shot.path, shot.body, {"Content-Type": "image/jpeg"})
     answer = line.getresponse()
     return answer.status, answer.read().decode(errors="replace")

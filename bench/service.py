@@ -258,7 +258,7 @@ def poison(args: argparse.Namespace) -> None:
     with serving(args, "clip") as (_, clients):
         clients.run(Load(good, 2.0))
         rate = 0.6 * clients.run(Load(good, args.seconds)).rate
-        both = (*(good * 9), *(bad * 2)) if len(bad) * 9 * 2 == len(good) * 9 else (*good * 9, *(bad * 8)[: len(good)])
+        both = (*good * 9, *bad * 2)  # 72 and 8
         p50: dict[str, list[float]] = {"clean": [], "poisoned": []}
         wrong, refused, answered = [], 0, 0
         for _ in range(args.rounds):
@@ -311,7 +311,7 @@ def main() -> None:
     parser.add_argument("what", choices=[*ways, "all"])
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "pixwise-bench")
     parser.add_argument("--clients", type=int, default=32)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--seconds", type=float, default=3.5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument(
         "--threads", type=int, default=-1, help="of a run; 0 is all cores; -1 tries 0, for throughput 1 too"
