@@ -55,6 +55,11 @@ def test_a_request_is_one_line_with_its_id_and_its_times(place, log, picture_byt
     assert line["ms"] >= sum(line["steps_ms"].values()) - 1
 
 
+def test_who_waits_for_a_model_sees_it(place, log, picture_bytes):
+    waits = ["load" in post(place, "codes", picture_bytes).headers["Server-Timing"] for _ in range(2)]
+    assert waits == [True, False]
+
+
 def test_server_timing_has_the_same_steps(place, log, picture_bytes):
     timing = post(place, "quality", picture_bytes).headers["Server-Timing"]
     told = {part.partition(";dur=")[0]: float(part.partition(";dur=")[2]) for part in timing.split(", ")}

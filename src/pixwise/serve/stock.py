@@ -97,7 +97,8 @@ class Stock:
         """The session of a text tower, loaded outside the crew as in `ready`."""
         load = lambda: self.pool.session(chosen.card, **self._machine(chosen))  # noqa: E731
         if not self.pool.holds_session(chosen.card, **self._machine(chosen)):
-            await self._loads.done(("text", str(chosen.model)), load, ask, chosen.card.id)
+            with ask.step("load"):
+                await self._loads.done(("text", str(chosen.model)), load, ask, chosen.card.id)
         return load()
 
     def names(self, task: str) -> tuple[str, ...]:
@@ -179,7 +180,8 @@ class Stock:
         named = {need: model for need, model in machine.get("helpers", {}).items() if not callable(model)}
         key = (chosen.task, str(chosen.model), tuple(sorted((need, str(model)) for need, model in named.items())))
         load = lambda: self.pool.load(chosen.task, chosen.card, **machine)  # noqa: E731
-        await self._loads.done(key, load, ask, chosen.card.id)
+        with ask.step("load"):
+            await self._loads.done(key, load, ask, chosen.card.id)
 
     def preload(self) -> dict[str, str]:
         """Load what the settings name, and keep it.
