@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from PIL import Image
 from pixwise.colours import alpha_of, to_rgb
 from pixwise.errors import OptionError, PictureError
 from pixwise.headers import Header, check_size, guarded, header_of_memory, open_decoder, read_header, turn
+from pixwise.lazy import kept
 from pixwise.pixels import Pixels, check_pixels
 from pixwise.sources import Limits, limit_names, read
 
@@ -92,7 +92,7 @@ class Picture:
         name, data = read(source, limits, allow_urls=allow_urls)
         return cls(name, data, None, read_header(name, data, limits), background)
 
-    @cached_property
+    @kept
     def sha256(self) -> str:
         return hashlib.sha256(self._data).hexdigest() if self._image is None else ""
 

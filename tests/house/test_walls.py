@@ -19,6 +19,7 @@ TASKS_MAY = {
     "masks",
     "maps",
     "label_map",
+    "lazy",
     "points",
     "prompts",
     "sam",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from pixwise.boxes import whole_box
 from pixwise.collections.focus import EMBEDDINGS, Focus, Space
 from pixwise.errors import DataError
+from pixwise.lazy import kept
 from pixwise.loading import advising, revision_of
 from pixwise.picture import Picture
 from pixwise.pixels import crop
@@ -94,7 +94,7 @@ class Looker:
         cards = [embedder.card for embedder in self.embedders]
         return tuple(str(Path(card.folder).absolute()) if card.folder else card.id for card in cards)
 
-    @cached_property
+    @kept
     def revisions(self) -> tuple[str, ...]:
         """Of the embedders; see `revision_of`."""
         return tuple(revision_of(embedder.card) for embedder in self.embedders)

@@ -12,13 +12,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pixwise.language.towers import TEXT_OPTIONS, TextTower, check_pixels_only, cosines
+from pixwise.lazy import kept
 from pixwise.policy import ACTIONS, Policy, load_policy
 from pixwise.results import Moderation
 from pixwise.scores import softmax
@@ -83,12 +83,12 @@ class Moderator(Task):
         if "tokenizer" in self.session.files:
             TextTower(self.card, self.session).check(policy.labels, policy.templates)
 
-    @cached_property
+    @kept
     def loaded_policy(self) -> Policy:
         """The rules, as they were when the task was made."""
         return load_policy(self.policy)
 
-    @cached_property
+    @kept
     def label_vectors(self) -> npt.NDArray[np.float32]:
         """(C, D) a direction of length 1 per label."""
         policy = self.loaded_policy

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,6 +22,7 @@ from pixwise.errors import CardError, OptionError
 from pixwise.language.labels import SLOT, is_template, same_labels
 from pixwise.language.tokens import check_texts
 from pixwise.language.towers import TEXT_OPTIONS, TextTower, check_pixels_only, cosines
+from pixwise.lazy import kept
 from pixwise.results import LabelScores
 from pixwise.scores import sigmoid, softmax
 from pixwise.task import Task, check_range
@@ -79,7 +79,7 @@ class ZeroShot(Task):
             return (SLOT,)
         return self.template if isinstance(self.template, tuple) else (self.template,)
 
-    @cached_property
+    @kept
     def label_vectors(self) -> npt.NDArray[np.float32]:
         """(C, D) a direction of length 1 per label: the mean over its templates."""
         if len(self.labels) == 1 and self.heads[self.card.head] is softmax:  # told here: a task is checked twice
