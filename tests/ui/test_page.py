@@ -42,6 +42,24 @@ def test_the_answer_is_drawn_where_it_is(tab):
     assert ink(page, middle, (box[1] + box[3]) / 2)[3] == 0
 
 
+def test_the_drawing_follows_the_size_of_the_window(tab):
+    page = tab.ask("faces", "scene.png")
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_timeout(300)
+    sides = "(c => [c.width, c.clientWidth])(document.getElementById('ink'))"
+    drawn, shown = page.evaluate(sides)
+    assert drawn == shown < 700
+
+
+def test_a_picture_that_the_browser_cannot_show_is_drawn_by_the_service(tab, tmp_path):
+    with Image.open("examples/receipt.png") as picture:
+        picture.convert("RGB").save(tmp_path / "scan.tiff")
+    page = tab.ask("codes", tmp_path / "scan.tiff")
+    assert len(tab.rows()) == 2
+    page.wait_for_timeout(1500)
+    assert page.evaluate("document.getElementById('ground').naturalWidth") == 640
+
+
 def test_a_click_on_a_region_chooses_its_row_and_back(tab):
     page = tab.ask("faces", "scene.png")
     tab.click_picture(*FACE)

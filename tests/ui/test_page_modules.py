@@ -149,10 +149,13 @@ MAPPED = """import('./answers.js').then(async (a) => {
 @pytest.mark.parametrize("scale", [1, 60])
 def test_each_class_of_a_map_is_hit_where_it_is(run, scale):
     ids = np.zeros((40, 50), np.uint8)
-    ids[10:30, 5:25], ids[15:20, 30:50] = 7, 255
-    points = [[scale * (x + 0.5), scale * (y + 0.5)] for x, y in ((0, 0), (5, 10), (24, 29), (40, 17))]
-    told = run("maps.js", MAPPED, [class_map(np.kron(ids, np.ones((scale, scale), np.uint8))), points])
-    assert told == [False, ["0", "7", "7", "255"]]
+    ids[10:30, 7:25], ids[15:20, 30:50] = 7, 255
+    points = [[scale * (x + 0.5), scale * (y + 0.5)] for x, y in ((0, 0), (7, 10), (24, 29), (40, 17))]
+    edge = [[scale * 7 + step, scale * 15] for step in range(-4, 5)]
+    large = class_map(np.kron(ids, np.ones((scale, scale), np.uint8)))
+    matte, names = run("maps.js", MAPPED, [large, [*points, *edge]])
+    assert (matte, names[:4]) == (False, ["0", "7", "7", "255"])
+    assert set(names[4:]) == {"0", "7"}  # between two ids there is no third
 
 
 def test_a_map_of_sixteen_bits_is_left_to_the_drawing_of_the_service(run):

@@ -78,7 +78,7 @@ def test_a_drag_is_a_box(tab, last):
         page.mouse.up()
     tab.answered()
     x1, y1, x2, y2 = last()["box"][0] if len(last()["box"]) == 1 else last()["box"]
-    assert (x1 < x2, y1 < y2) == (True, True)
+    assert (x1 < x2, y1 < y2, "points" in last()) == (True, True, False)
 
 
 def test_nothing_is_asked_before_somebody_points_or_presses(tab, last):
