@@ -1,5 +1,6 @@
 """Texts become vectors once each, filled up as their model wants it."""
 
+import contextlib
 import gc
 import os
 import threading
@@ -193,6 +194,43 @@ def test_who_asks_for_texts_that_are_being_read_waits_and_reads_none():
     for thread in threads:
         thread.join()
     assert made == [("a",), ("b",)]
+
+
+def test_other_texts_are_read_at_the_same_time_so_that_runs_can_be_joined():
+    kept, both = towers._Kept(), threading.Barrier(2, timeout=10)
+
+    def make(keys):
+        both.wait()  # breaks where one waits for the other
+        return np.ones((len(keys), 2), np.float32)
+
+    threads = [threading.Thread(target=kept.get, args=([("a",), (name,)], make)) for name in "bc"]
+    kept.get([("a",)], lambda keys: np.ones((1, 2), np.float32))
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert not both.broken
+
+
+def test_texts_whose_reading_failed_are_read_by_whoever_waited_for_them():
+    kept, started, fail = towers._Kept(), threading.Event(), threading.Event()
+
+    def failing(keys):
+        started.set()
+        fail.wait(10)
+        raise ValueError
+
+    def first():
+        with contextlib.suppress(ValueError):
+            kept.get([("a",)], failing)
+
+    found = []
+    reads = lambda: found.append(kept.get([("a",)], lambda keys: np.ones((1, 2), np.float32)))  # noqa: E731
+    threads = [threading.Thread(target=first), threading.Thread(target=reads)]
+    threads[0].start()
+    started.wait(10)
+    threads[1].start()
+    fail.set()
+    [thread.join() for thread in threads]
+    assert len(found) == 1
 
 
 def test_a_kept_vector_does_not_hold_on_to_those_that_were_made_with_it():

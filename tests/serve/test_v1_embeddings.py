@@ -1,6 +1,8 @@
 """Texts and pictures as vectors, in OpenAI's form, with a tiny CLIP of random weights."""
 
 import base64
+import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -99,8 +101,21 @@ def test_a_model_without_texts_still_sees(place, client, uri):
     assert asked(client, uri, model="look").shape == (1, 356)
 
 
-def test_texts_of_several_callers_run_through_the_batcher(place, client):
-    before = place.service.meters.text().decode().count("pixwise_batch_rows_count{")
-    asked(client, ["a bird", "ein Haus"])
-    assert before >= 1
-    assert 'pixwise_model_seconds_count{model="' in place.service.meters.text().decode()
+def test_texts_of_several_callers_run_together(folder):
+    texts = ["a bird", "a dog", "a cats", "two bird", "two dog", "two cats", "ein Haus", "am See"]
+    with served(own_models={"clip": str(folder)}, models={"embed": "clip"}, max_wait_ms=1000) as place:
+        with httpx.Client(base_url=place.url, timeout=60) as client:
+            asked(client, "the sky")
+            before = runs_of(place)
+            place.service.traffic.work(1)  # as if one more were always on its way: a batch waits for its whole time
+            with ThreadPoolExecutor(len(texts)) as callers:
+                rows = list(callers.map(lambda text: asked(client, text)[0], texts))
+        assert runs_of(place) - before < len(texts)
+    mine = [embedding.vector for embedding in px.embed_text(texts, str(folder))]
+    np.testing.assert_allclose(rows, mine, atol=1e-5)
+
+
+def runs_of(place):
+    """How often a model was run."""
+    told = re.findall(r"pixwise_model_seconds_count\{.*?\} (\S+)", place.service.meters.text().decode())
+    return sum(map(float, told))

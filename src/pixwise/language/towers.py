@@ -225,27 +225,44 @@ class _Kept:
     def __init__(self, most_bytes: int = _KEPT_BYTES):
         self._most, self._bytes = most_bytes, 0
         self._rows: OrderedDict[Key, Floats] = OrderedDict()
+        self._making: set[Key] = set()
         self._lock = threading.Lock()
-        self._making = threading.Lock()  # one at a time: whoever asks for the same text waits for it
+        self._made = threading.Condition(self._lock)
 
     def get(self, keys: Sequence[Key], make: Callable[[Sequence[Key]], Floats]) -> list[Floats]:
-        """A row per key; `make` is asked once for those that are not here."""
-        found = self._found(keys)
-        if len(found) < len(set(keys)):
-            with self._making:
-                found |= self._found(keys)  # another thread may have made them meanwhile
-                missing = [key for key in dict.fromkeys(keys) if key not in found]
-                if missing:
-                    made = make(missing)
-                    found |= zip(missing, made, strict=True)
-                    self._keep(missing, made)
+        """A row per key; `make` is asked once for those that are not here.
+
+        Whoever asks for a text that another thread makes waits for it; other texts are made at the same time, so that
+        a session that joins runs can join them.
+        """
+        found: dict[Key, Floats] = {}
+        while missing := [key for key in dict.fromkeys(keys) if key not in found]:
+            with self._lock:
+                found |= self._found(missing)
+                mine = [key for key in missing if key not in found and key not in self._making]
+                if not mine:
+                    if any(key not in found for key in missing):
+                        self._made.wait()
+                    continue
+                self._making.update(mine)
+            found |= self._own(mine, make)
         return [found[key] for key in keys]
 
+    def _own(self, mine: Sequence[Key], make: Callable[[Sequence[Key]], Floats]) -> dict[Key, Floats]:
+        """Make some rows; whoever waits for them is woken, also where that fails: then he makes them himself."""
+        try:
+            rows = make(mine)
+            self._keep(mine, rows)
+            return dict(zip(mine, rows, strict=True))
+        finally:
+            with self._lock:
+                self._making.difference_update(mine)
+                self._made.notify_all()
+
     def _found(self, keys: Sequence[Key]) -> dict[Key, Floats]:
-        with self._lock:
-            found = {key: self._rows[key] for key in keys if key in self._rows}
-            for key in found:
-                self._rows.move_to_end(key)
+        found = {key: self._rows[key] for key in keys if key in self._rows}
+        for key in found:
+            self._rows.move_to_end(key)
         return found
 
     def _keep(self, keys: Sequence[Key], rows: Floats) -> None:

@@ -208,8 +208,9 @@ class Service:
         apart = card.runtime == "builtin" or card.precision == "int8"
         on_gpu = session.device == "cuda"
         threads = 1 if card.runtime == "builtin" else available_threads(self.settings.threads)
+        most = self.settings.max_batch or (max(_CPU_BATCH, card.batch) if on_gpu else _CPU_BATCH)
         limits = batcher.Limits(
-            rows=1 if apart else min(card.batch, self.settings.max_batch or (_CPU_BATCH, card.batch)[on_gpu]),
+            rows=1 if apart else most if card.parts == ("text",) else min(card.batch, most),  # `batch` is of pictures
             pixels=self.settings.max_batch_pixels,
             wait_s=self.settings.max_wait_ms / 1e3,
             runs=max(1, available_threads(0) // threads),
