@@ -42,8 +42,12 @@ def test_nothing_is_loaded_and_no_script_runs(url, page):
 
 
 def test_what_a_description_says_is_text_and_never_markup():
-    told = {"info": {"title": "<b>", "version": "1", "description": "<script>"}, "paths": {
-        "/<i>": {"get": {"summary": "<u>", "responses": {"200": {"description": "<s>"}}}}}}  # fmt: skip
+    route = {
+        "summary": "<u>",
+        "requestBody": {"content": {"a/b": {"schema": {"enum": ["<s>"]}}}},
+        "responses": {"200": {"description": "<s>"}},
+    }
+    told = {"info": {"title": "<b>", "version": "1", "description": "<script>"}, "paths": {"/<i>": {"get": route}}}
     page = page_of(told)
     assert not re.search(r"<(script|i|u|s)>", page)
     assert html.escape("<script>") in page

@@ -37,8 +37,9 @@ def test_a_job_is_read_back_by_another_worker(spool):
 
 @pytest.mark.parametrize("job", ["", ".", "..", "../x", "a/b", "\0", ".new-1", "ä"])
 def test_an_id_is_never_a_path(spool, job):
-    a_job(spool)
+    real = a_job(spool)
     assert spool.head(job) is None
+    assert spool.head(f"../jobs/{real}") is None
 
 
 def test_its_state_is_read_off_its_files(spool):

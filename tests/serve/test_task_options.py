@@ -82,6 +82,7 @@ def test_words_are_read_as_what_they_stand_for(task, words, options):
         ({"top": ["many"]}, "got 'many': Input should be a valid integer"),
         ({"top": ["1", "2"]}, "got [1, 2]"),
         ({"min_score": ["nan"]}, "got 'nan'"),
+        ({"min_score": ["true"]}, "got 'true'"),
         ({"min_score": ["7"]}, "got 7: Input should be less than or equal to 1"),
         ({"tops": ["1"]}, "did you mean 'top'?"),
     ],

@@ -121,6 +121,13 @@ def test_a_full_house_refuses_the_whole_request(picture_bytes):
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
+def test_pieces_that_find_the_queue_full_wait_for_their_turn(picture_bytes):
+    with served(built_in=True, concurrency=1, queue=1, queue_per_caller=8, max_batch=8) as place:
+        images = [uri(picture_bytes)] * 9
+        told = httpx.post(f"{place.url}/v1/analyze", json={"images": images, "tasks": ["quality"]}, timeout=60).json()
+    assert [each["status"] for each in told["answers"]] == ["ok"] * 9
+
+
 def test_more_pictures_than_places_all_get_their_turn(picture_bytes):
     with served(built_in=True, concurrency=1, queue=2) as place:
         images = [uri(picture_bytes)] * 9

@@ -121,6 +121,11 @@ def test_what_is_no_job_is_a_problem(client, method, path, status, said):
     assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
 
 
+def test_a_path_names_all_its_methods(client):
+    assert client.patch("/v1/jobs").headers["allow"] == "GET, POST"
+    assert client.patch("/v1/jobs/x").headers["allow"] == "DELETE, GET"
+
+
 def test_what_is_wrong_with_a_request_is_told_before_it_becomes_a_job(client, picture_bytes):
     wrong = client.post("/v1/jobs", json={"images": [uri(picture_bytes)], "tasks": ["qualit"]})
     many = client.post("/v1/jobs", json={"images": ["data:,"] * 41})

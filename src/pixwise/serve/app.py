@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from pixwise import __version__
 from pixwise.errors import PixwiseError
@@ -88,7 +88,9 @@ async def _told(request: Request, error: Exception) -> Response:
     """Every error as problem JSON."""
     if isinstance(error, HTTPException):
         said = {404: "path must be one of /openapi.json, got another; see /docs", 405: "method must fit the path"}
-        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        headers = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = _allowed(request, headers.get("Allow", ""))
         error = Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=headers)
     if isinstance(error, RequestValidationError):
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
@@ -98,7 +100,10 @@ async def _told(request: Request, error: Exception) -> Response:
     return problem_response(problem, ask.id)
 
 
-def _allowed(request: Request) -> str:
+def _allowed(request: Request, told: str) -> str:
     """All methods of a path; the framework names those of the first route that it finds."""
-    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in routes for method in getattr(route, "methods", None) or ()}))
+    found = {method for method in told.split(", ") if method}
+    for path, methods in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].match(request.scope["path"]):
+            found |= {method.upper() for method in methods}
+    return ", ".join(sorted(found))
