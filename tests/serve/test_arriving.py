@@ -28,7 +28,7 @@ def test_a_body_that_stops_is_408(place):
         answer = heard(line)
     assert status_of(answer) == 408
     assert b"next piece of a body must come within 0.4 s" in answer
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 1.0
 
 
 def test_a_body_that_drips_ends_at_the_deadline(place):
