@@ -123,6 +123,15 @@ def test_a_refused_body_is_read_on_so_that_the_refusal_is_seen(place):
     assert "must be at most" in answer.json()["detail"]
 
 
+def test_who_still_sends_after_a_refusal_is_not_cut_off(place):
+    with dial(place.url, post_head("/v1/quality", length=10**9)) as line:
+        assert status_of(line.recv(65_536)) == 413
+        assert line.recv(1) == b""
+        for _ in range(5):
+            line.sendall(b"x" * 100_000)
+            time.sleep(0.02)
+
+
 def test_a_connection_is_used_again_after_a_refusal_that_came_before_the_body(place):
     head = post_head("/v1/quality", length=10_000).replace(b"image/png", b"text/plain")
     with dial(place.url, head) as line:
