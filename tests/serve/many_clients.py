@@ -42,15 +42,15 @@ class Clients:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.join()
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        self.join(stop=kind is not None)
 
     def join(self, stop: bool = False) -> Counter:
         """Wait until all are refused, or stop them; how often each outcome came."""
         if stop:
             self._over.set()
         for thread in self._threads:
-            thread.join(40)
+            thread.join(35)
         return Counter(each.outcome for each in self.asked)
 
     def _ask_on(self, number: int, kept: bool) -> None:

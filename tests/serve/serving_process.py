@@ -58,7 +58,8 @@ def serving(*words: str, ready: bool = True, built_in: bool = True, **environmen
             if found:
                 place.url = found[1]
                 break
-        place.reader = threading.Thread(target=lambda: place.wrote.extend(iter(process.stderr.readline, "")))
+        read = lambda: place.wrote.extend(iter(process.stderr.readline, ""))  # noqa: E731
+        place.reader = threading.Thread(target=read, daemon=True)
         place.reader.start()
         if ready:
             place.until_ready()
@@ -67,5 +68,5 @@ def serving(*words: str, ready: bool = True, built_in: bool = True, **environmen
         process.kill()
         process.wait()
         if place.reader:
-            place.reader.join()
+            place.reader.join(10)  # a worker that outlives its parent keeps it open
         process.stderr.close()
