@@ -1,10 +1,18 @@
 """What a worker does with jobs that another one left."""
 
+import asyncio
+import os
+import threading
+import time
+
 import httpx
 import pytest
 from running_service import served
 from test_v1_jobs import ended
 
+from pixwise.serve.asking import Ask
+from pixwise.serve.service import Service
+from pixwise.serve.settings import load_settings
 from pixwise.serve.spool import Spool
 
 
@@ -43,6 +51,22 @@ def test_a_job_that_was_cancelled_while_nobody_had_it_ends(left):
     spool, job = left
     spool.cancel(job)
     assert finished(spool, job)["status"] == "cancelled"
+
+
+def test_requests_go_first(tmp_path, picture_bytes):
+    spool, hold = Spool(tmp_path), threading.Event()
+    job = spool.accept("ada", [{"task": "quality"}], [({"name": "a.png"}, picture_bytes)], {}).id
+    service = Service(load_settings(built_in=True, jobs_folder=str(tmp_path), log="none"))
+    cores = os.cpu_count() or 1
+    works = [threading.Thread(target=lambda: asyncio.run(service.crew.do(Ask(), hold.wait))) for _ in range(cores)]
+    [work.start() for work in works]
+    with served(service) as place, httpx.Client(base_url=place.url) as client:
+        time.sleep(1)
+        assert client.get(f"/v1/jobs/{job}").json()["status"] == "running"
+        assert client.get(f"/v1/jobs/{job}").json()["done"] == 0
+        hold.set()
+        assert ended(client, job)["done"] == 1
+    [work.join() for work in works]
 
 
 def test_a_job_for_what_is_served_no_more_fails_in_words(tmp_path, picture_bytes):

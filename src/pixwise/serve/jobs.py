@@ -19,6 +19,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from pixwise.cores import available_threads
 from pixwise.errors import PixwiseError
 from pixwise.notes import home
 from pixwise.serve.analysing import Asked, Plan, answer_json, planned, problem_json, readied
@@ -30,7 +31,7 @@ from pixwise.serve.spool import Head, Spool
 __all__ = ["Jobs"]
 
 _LOG = logging.getLogger("pixwise.serve")
-_JOBS, _PICTURES = 3, 4  # at once: of a worker, and of a job
+_JOBS, _PICTURES = 3, 4  # at once, at most: of a worker, and of a job
 _LOOK_S = 1.0  # between two looks for jobs that other workers accepted, or left
 _PAUSE_S = 0.02  # while requests wait
 _LONGEST_PAUSE_S = 2.0  # a job goes on, slowly, however many they are
@@ -46,6 +47,7 @@ class Jobs:
         self.spool = Spool(Path(settings.jobs_folder or home() / "jobs" / str(settings.port)))
         self._work: dict[str, tuple[Head, asyncio.Task]] = {}
         self._asks: dict[str, Ask] = {}
+        self._flying = 0  # pictures that the crew has of us
         self._wake = asyncio.Event()
         self._closing = False
         self._looking: asyncio.Task | None = None
@@ -187,7 +189,7 @@ class Jobs:
         done, tried = self.spool.state(head.id).done, self.spool.tried(head.id)
         fresh = iter([number for number in range(len(head.pictures)) if number not in done and number not in tried])
         async with asyncio.TaskGroup() as group:  # the lock is let go of when all of them have ended, not the first
-            for _ in range(_PICTURES):
+            for _ in range(min(_PICTURES, available_threads(0))):
                 group.create_task(self._one_after_another(head, ask, plans, fresh, tried))
         suspects = iter(sorted(number for number in tried if number not in done))  # alone: only the culprit stops it
         await self._one_after_another(head, ask, plans, suspects, tried)
@@ -217,22 +219,26 @@ class Jobs:
         told = head.pictures[number]
         work: Any = partial(self._work_on, head.id, number, told, ask, plans)
         while True:
+            self._flying += 1
             try:
                 return "ok", await self.service.crew.do(ask, work)
             except Busy:
                 if self._ending:
                     return None
-                await asyncio.sleep(_PAUSE_S)
             except Exception as error:
                 return "error", problem_json(error, told["name"])
+            finally:
+                self._flying -= 1
+            await asyncio.sleep(_PAUSE_S)
 
     def _work_on(self, job: str, number: int, told: Mapping[str, str], ask: Ask, plans: Sequence[Plan]) -> bytes:
         source = Source(b"" if told.get("url") else self.spool.picture(job, number), told.get("url", ""), told["name"])
         return answer_json(self.service, ask, source, plans, told["name"])
 
     async def _give_way(self) -> None:
-        """Let requests go first."""
+        """Let requests go first: those that wait, and those that have half of the cores."""
+        crew, many = self.service.crew, max(1, available_threads(0) // 2)
         for _ in range(round(_LONGEST_PAUSE_S / _PAUSE_S)):
-            if self._ending or not self.service.crew.waiting:
+            if self._ending or not (crew.waiting or crew.working - self._flying >= many):
                 return
             await asyncio.sleep(_PAUSE_S)
