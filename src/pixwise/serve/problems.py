@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from typing import Any
 
 from starlette.responses import Response
@@ -15,7 +16,7 @@ from pixwise.errors import LimitError, PixwiseError
 from pixwise.serve.asking import Busy
 from pixwise.serve.kinds import KINDS, TYPE
 
-__all__ = ["TITLES", "Problem", "problem_of", "problem_response"]
+__all__ = ["TITLES", "Problem", "problem_of", "problem_response", "said_to_clients"]
 
 _LOG = logging.getLogger("pixwise.serve")
 TITLES = {
@@ -73,14 +74,18 @@ def problem_of(error: BaseException) -> Problem:
         if isinstance(error, Busy):
             headers = {"Retry-After": f"{max(1, round(error.retry_after_s))}"}
             return Problem(429 if error.own else 503, str(error), kind, headers=headers)
-        return Problem(status, _for_clients(error), kind)
+        return Problem(status, said_to_clients(error), kind)
     _LOG.error("fault", exc_info=error)
     return Problem(500, "answer must come without a fault of ours, got one; it is in the service's log", "fault")
 
 
-def _for_clients(error: PixwiseError) -> str:
-    """The message without advice that only somebody at the machine, or in Python, could follow."""
-    said = str(error)
+# A path from the root, of at least one folder; not the path of an address, whose slash follows a host or a slash.
+_PLACES = re.compile(r"(?<![\w:/.…])/(?:[^\s/:;,'\"]+/)+(?=[^\s/:;,'\"])")
+
+
+def said_to_clients(error: PixwiseError) -> str:
+    """The message without advice that only somebody at the machine could follow, and without places on its disk."""
+    said = _PLACES.sub("", str(error))
     if isinstance(error, LimitError):
         return said.partition("; if you trust")[0] + "; send a smaller one, or have the operator raise the limit"
     return said
