@@ -179,7 +179,7 @@ def _carried(names: str) -> str:
 
 
 def _instead(card: Card) -> str:
-    return "" if set(card.parts) - {"model"} else instead(card.task)  # no built-in reads texts
+    return "" if {"text", "tokenizer"} & set(card.parts) else instead(card.task)  # no built-in reads texts
 
 
 def instead(task: str) -> str:

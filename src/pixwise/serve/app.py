@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from pixwise import __version__
-from pixwise.errors import PixwiseError
+from pixwise.errors import PixwiseError, nearest
 from pixwise.serve.compatible import PlainErrors, compatible_routes
 from pixwise.serve.description import describe
 from pixwise.serve.docs_page import docs_routes
@@ -87,17 +87,26 @@ def _lifespan(service: Service, patient: bool):
 async def _told(request: Request, error: Exception) -> Response:
     """Every error as problem JSON."""
     if isinstance(error, HTTPException):
-        said = {404: "path must be one of /openapi.json, got another; see /docs", 405: "method must fit the path"}
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
-            headers["Allow"] = _allowed(request, headers.get("Allow", ""))
-        error = Problem(error.status_code, said.get(error.status_code, str(error.detail)), headers=headers)
+        error = _refused(request, error)
     if isinstance(error, RequestValidationError):
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         error = Problem(422, f"request must be as described, got {faults[:500]}", "request")
     problem, ask = problem_of(error), ask_of(request)
     ask.problem = problem.kind or str(problem.status)
     return problem_response(problem, ask.id)
+
+
+def _refused(request: Request, error: HTTPException) -> Problem:
+    """A path that is not there, or a method that it does not take."""
+    path, headers = request.scope["path"], dict(error.headers or {})
+    said = str(error.detail)
+    if error.status_code == 404:
+        known = [each for each in request.app.openapi()["paths"] if "{" not in each]
+        said = f"path must be one that /docs tells, got {path[:80]!r}; {nearest(path[:80], known, many='see /docs')}"
+    elif error.status_code == 405:
+        headers["Allow"] = _allowed(request, headers.get("Allow", ""))
+        said = f"method of {path[:80]!r} must be {headers['Allow'] or 'another'}, got {request.method}; see /docs"
+    return Problem(error.status_code, said, headers=headers)
 
 
 def _allowed(request: Request, told: str) -> str:

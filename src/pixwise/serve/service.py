@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from typing import Any
 from PIL import Image
 
 from pixwise.cores import available_threads
-from pixwise.errors import SourceError
+from pixwise.errors import PixwiseError, SourceError
 from pixwise.picture import Picture
 from pixwise.pool import Pool
 from pixwise.registry import Card
@@ -31,11 +32,12 @@ from pixwise.serve.settings import Settings
 from pixwise.serve.stock import Chosen, Stock
 from pixwise.serve.tracing import Tracer
 from pixwise.session import Session, choose_providers
-from pixwise.task_table import task_class
+from pixwise.task_table import TASKS, task_class
 from pixwise.urls import fetch, is_public, resolve_name
 
 __all__ = ["MEDIA", "Encoded", "Question", "Service", "Source", "encoded"]
 
+_LOG = logging.getLogger("pixwise.serve")
 _HOUSE_S = 15.0  # how often the house is kept
 _CPU_BATCH = 4  # four CLIPs cost 0.78 of one by one and eight 0.74; of DINOv2, four cost 0.99 and eight 1.10
 MEDIA = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP"}
@@ -131,6 +133,7 @@ class Service:
 
     def _keep_house(self) -> None:
         """Until it closes: drop models that nobody uses, and try again what could not be loaded."""
+        self._tell_models()
         self.start()
         idle_s = self.settings.model_ttl_s
         while not self._closing.wait(min(_HOUSE_S, idle_s / 4 or _HOUSE_S)):
@@ -138,6 +141,16 @@ class Service:
                 self.pool.drop_idle(idle_s)
             if self._state != "ready" and not self._ends:
                 self.start()
+
+    def _tell_models(self) -> None:
+        """Say in the log which tasks are answered by the next best model, or by none, and how to get a better one."""
+        for task in TASKS:
+            try:
+                chosen = self.stock.choose(task)
+                if chosen.note:
+                    _LOG.info("%s is answered by %s: %s", task, chosen.card.id, chosen.note)
+            except PixwiseError as error:
+                _LOG.info("%s has no answer: %s", task, error)
 
     @property
     def _ends(self) -> bool:
