@@ -115,7 +115,7 @@ def test_pull_without_ids_means_the_default_of_each_task(models, no_sockets):
     ended = models("pull", "--offline")
     wanted = [card.id for card in registry.cards() if card.default and card.runtime != "builtin"]
     assert ended.code == 3
-    assert re.findall(r"^pixwise: ([\w-]+): model", ended.err, re.M) == wanted
+    assert re.findall(r"^pixwise: ([\w.-]+): model", ended.err, re.M) == wanted
 
 
 def test_pull_all_means_every_card_of_the_task(models, no_sockets):

@@ -249,8 +249,8 @@ def test_a_decoder_that_forgets_what_it_read_is_seen(cases, tmp_path):
 
 
 def test_an_unknown_kind_of_model_is_told_which_are_known(vit, tmp_path):
-    (vit / "config.json").write_text(json.dumps({"model_type": "sam", "architectures": ["SamModel"]}))
-    with pytest.raises(CardError, match=r"must be one of clip, .*blip.*, got 'sam' \(SamModel\); choose another"):
+    (vit / "config.json").write_text(json.dumps({"model_type": "yolos", "architectures": ["YolosModel"]}))
+    with pytest.raises(CardError, match=r"must be one of clip, .*blip.*, got 'yolos' \(YolosModel\); choose another"):
         export(vit, tmp_path / "out")
 
 

@@ -108,7 +108,7 @@ def test_runs_are_joined_when_requests_come_together(folders, pictures):
         with ThreadPoolExecutor(1) as pool:
             answers = pool.submit(post_all, f"{place.url}/v1/embed?model=encoder", pictures)
             until(lambda: place.service.crew.working == len(pictures))
-            place.service.pixels.give_back(taken)
+            place.service.pixels.give_back(taken, Ask())
             assert {answer.status_code for answer in answers.result()} == {200}
         text = place.service.meters.text().decode()
     count, rows = (float(text.split(f'pixwise_batch_rows_{what}{{model="encoder"}} ')[1].split()[0])
@@ -153,7 +153,7 @@ def test_with_fewer_threads_more_runs_go_on_at_once(folders, threads, runs):
 def full(place):
     """No picture can be opened until what is returned is called."""
     taken = place.service.pixels.take(place.service.pixels.pixels, Ask())
-    return lambda: place.service.pixels.give_back(taken)
+    return lambda: place.service.pixels.give_back(taken, Ask())
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_nothing_is_left_over_when_all_is_answered(place, pictures):
     post_all(f"{place.url}/v1/embed?model=encoder", pictures * 3)
     until(lambda: place.service.crew.working == 0)
     service = place.service
-    assert (service.pixels._used, service.traffic.coming, service.crew.waiting) == (0, 0, 0)
+    assert (service.pixels._held.total(), service.traffic.coming, service.crew.waiting) == (0, 0, 0)
     assert all(kept.users == 0 for kept in service.pool.loaded())
 
 

@@ -225,6 +225,6 @@ class Spool:
             if ended and time.time() - ended > keep_s:
                 self.remove(head.id)
         with suppress(OSError):
-            for entry in os.scandir(self.folder):
+            for entry in self.folder.iterdir():
                 if entry.name.startswith(".") and time.time() - entry.stat().st_mtime > _STALE_S:
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                    shutil.rmtree(entry, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -204,8 +203,8 @@ class Stock:
 def _stamps(path: Path) -> tuple[tuple[str, int, int], ...]:
     """What tells that a folder of a model, or what lies beside its file, was changed."""
     places = [path, path / "onnx"] if path.is_dir() else [path.parent]
-    entries = (entry for place in places if place.is_dir() for entry in os.scandir(place))
-    stats = ((entry.path, entry.stat()) for entry in entries)
+    entries = (entry for place in places if place.is_dir() for entry in place.iterdir())
+    stats = ((str(entry), entry.stat()) for entry in entries)
     return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats))
 
 
