@@ -8,17 +8,14 @@ In JSON it is a grey PNG of the picture's size, as a data address that pages sho
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pixwise.errors import ShapeError, check_shape
+from pixwise.grey_png import SCHEMA, grey_from_uri, uri_from_grey
 from pixwise.pixels import resize
 from pixwise.recipe import Resample
 
@@ -26,10 +23,8 @@ __all__ = ["Alpha"]
 
 Pixels = npt.NDArray[np.uint8]
 
-_PREFIX = "data:image/png;base64,"
 _SEEN = 26  # of 255: what is fainter is no part of the subject's box
 _SOLID = 128
-_RUNS = 3  # zlib's strategy for long runs: half the time, and smaller
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +37,7 @@ class Alpha:
         resample: filter by which it is brought to the picture's size.
     """
 
-    schema: ClassVar[dict[str, Any]] = {"type": "string", "pattern": f"^({_PREFIX}.*)?$"}
+    schema: ClassVar[dict[str, Any]] = SCHEMA
 
     size_hw: tuple[int, int] = (0, 0)
     held: Pixels = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
@@ -87,7 +82,7 @@ class Alpha:
         if isinstance(given, Alpha):
             return given
         if isinstance(given, str):
-            return cls() if not given else _from_uri(given)
+            given = grey_from_uri(given, "alpha", ("L",)) if given else np.zeros((0, 0), np.uint8)
         held = np.asarray(given)
         return cls(held.shape, held)
 
@@ -148,28 +143,6 @@ class Alpha:
 
     def to_uri(self) -> str:
         """`data:image/png;base64,…`: a grey PNG of the picture's size; empty for no picture."""
-        if not self.held.size:
-            return ""
-        data = io.BytesIO()
-        Image.fromarray(self.open()).save(data, "PNG", compress_level=1, compress_type=_RUNS)
-        return _PREFIX + base64.b64encode(data.getvalue()).decode()
+        return uri_from_grey(self.open())
 
     told = to_uri
-
-
-def _from_uri(text: str) -> Alpha:
-    wanted = f"alpha must be a grey PNG as {_PREFIX}…"
-    if not text.startswith(_PREFIX):
-        raise ShapeError(f"{wanted}, got {text[:40]!r}; give what to_uri() gave")
-    try:
-        data = base64.b64decode(text[len(_PREFIX) :], validate=True)
-    except binascii.Error as error:
-        raise ShapeError(f"{wanted}, got {error}; check where it was cut") from error
-    try:
-        image = Image.open(io.BytesIO(data), formats=("PNG",))
-        held = np.asarray(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ShapeError(f"{wanted}, got {error}; check where it was cut") from error
-    if image.mode != "L":
-        raise ShapeError(f"{wanted}, got one of mode {image.mode}; convert it to L")
-    return Alpha(held.shape, held)

@@ -8,17 +8,14 @@ them at each pixel, without ever holding C maps of that size.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import io
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from pixwise.errors import ShapeError, check_shape
+from pixwise.grey_png import SCHEMA, grey_from_uri, uri_from_grey
 from pixwise.masks import Mask
 
 __all__ = ["LabelMap", "best_classes"]
@@ -26,7 +23,6 @@ __all__ = ["LabelMap", "best_classes"]
 Ids = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float32]
 
-_PREFIX = "data:image/png;base64,"
 _EXACT = 2**24  # up to here 32-bit floats, in which OpenCV counts, hold every whole number
 _AT_ONCE = 2_000_000  # numbers that are interpolated in one step
 
@@ -39,7 +35,7 @@ class LabelMap:
         ids: (H, W) uint8 or uint16, read-only.
     """
 
-    schema: ClassVar[dict[str, Any]] = {"type": "string", "pattern": f"^({_PREFIX}.*)?$"}
+    schema: ClassVar[dict[str, Any]] = SCHEMA
 
     ids: Ids = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
 
@@ -63,7 +59,7 @@ class LabelMap:
         if isinstance(given, LabelMap):
             return given
         if isinstance(given, str):
-            return cls() if not given else _from_uri(given)
+            return cls(grey_from_uri(given, "label map", ("L", "I;16", "I"))) if given else cls()
         return cls(np.asarray(given))
 
     def __eq__(self, other: object) -> bool:
@@ -101,28 +97,9 @@ class LabelMap:
 
     def to_uri(self) -> str:
         """`data:image/png;base64,…`: a grey PNG, 8 or 16 bits, whose values are the ids; empty for no picture."""
-        if not self.ids.size:
-            return ""
-        data = io.BytesIO()
-        Image.fromarray(self.ids).save(data, "PNG", compress_level=1)
-        return _PREFIX + base64.b64encode(data.getvalue()).decode()
+        return uri_from_grey(self.ids)
 
     told = to_uri
-
-
-def _from_uri(text: str) -> LabelMap:
-    wanted = f"label map must be a grey PNG as {_PREFIX}…"
-    if not text.startswith(_PREFIX):
-        raise ShapeError(f"{wanted}, got {text[:40]!r}; give what to_uri() gave")
-    try:
-        data = base64.b64decode(text[len(_PREFIX) :], validate=True)
-        image = Image.open(io.BytesIO(data), formats=("PNG",))
-        ids = np.asarray(image)
-    except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ShapeError(f"{wanted}, got {error}; check where it was cut") from error
-    if not image.mode.startswith(("L", "I")) or ids.ndim != 2:
-        raise ShapeError(f"{wanted}, got one of mode {image.mode}; convert it to L or I;16")
-    return LabelMap(ids)
 
 
 def best_classes(logits: npt.ArrayLike, size_hw: tuple[int, int]) -> Ids:

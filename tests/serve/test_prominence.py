@@ -63,6 +63,12 @@ def test_a_face_in_a_crop_comes_back_to_the_whole_picture():
     assert made.face("prominent_person").image.width == 120
 
 
+def test_the_most_certain_face_is_taken_not_the_first_and_not_the_last():
+    made = prominence(persons(), faces((1, 2, 11, 12), (30, 30, 40, 45), (50, 50, 90, 90)))
+    assert made.face_box("whole_image") == (30, 30, 40, 45)
+    assert [face.score for face in made.face("whole_image")] == [0.9]
+
+
 def test_a_face_of_the_whole_picture_stays_where_it_is():
     counts = Counter()
     made = prominence(persons((20, 10, 60, 80)), faces((1, 2, 11, 12)), counts)

@@ -1,0 +1,58 @@
+"""Maps of whole numbers as data addresses of grey PNGs: small in JSON, and shown by pages as they stand.
+
+(H, W) uint8 or uint16 ─▶ uri_from_grey ─▶ data:image/png;base64,… ─▶ grey_from_uri ─▶ (H, W)
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pixwise.errors import ShapeError
+
+__all__ = ["SCHEMA", "grey_from_uri", "uri_from_grey"]
+
+_PREFIX = "data:image/png;base64,"
+_RUNS = 3  # zlib's strategy for long runs: half the time, and smaller
+SCHEMA: dict[str, Any] = {"type": "string", "pattern": f"^({_PREFIX}.*)?$"}
+
+
+def uri_from_grey(pixels: npt.NDArray[np.unsignedinteger]) -> str:
+    """`data:image/png;base64,…` of (H, W) uint8 or uint16; empty for no pixels."""
+    if not pixels.size:
+        return ""
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG", compress_level=1, compress_type=_RUNS)
+    return _PREFIX + base64.b64encode(data.getvalue()).decode()
+
+
+def grey_from_uri(text: str, what: str, modes: Sequence[str]) -> npt.NDArray[np.integer]:
+    """What `uri_from_grey` gave.
+
+    Args:
+        text: the address; not empty.
+        what: how messages call it.
+        modes: Pillow's modes that are taken: `L`, `I;16`.
+
+    Raises:
+        ShapeError: it is no such address, or cut, or a picture of another mode.
+    """
+    wanted = f"{what} must be a grey PNG as {_PREFIX}…"
+    if not text.startswith(_PREFIX):
+        raise ShapeError(f"{wanted}, got {text[:40]!r}; give what to_uri() gave")
+    try:
+        data = base64.b64decode(text[len(_PREFIX) :], validate=True)
+        image = Image.open(io.BytesIO(data), formats=("PNG",))
+        pixels = np.asarray(image)
+    except (binascii.Error, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ShapeError(f"{wanted}, got {error}; check where it was cut") from error
+    if image.mode not in modes:
+        raise ShapeError(f"{wanted}, got one of mode {image.mode}; convert it to {' or '.join(modes)}")
+    return pixels
