@@ -111,8 +111,8 @@ def test_nothing_is_loaded_where_all_have_a_text(cli, folder):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("FOLDER/a.jpg",), "folder must be there, got"),
-        (("FOLDER/none",), "folder must be there, got"),
+        (("FOLDER/a.jpg",), "folder of pictures must be there, got"),
+        (("FOLDER/none",), "folder of pictures must be there, got"),
         (("FOLDER/empty",), "expected a folder with pictures, got none in it"),
         (("FOLDER", "--server", "ftp://x"), "address of a service must be http"),
         (("FOLDER", "--server", "http://127.0.0.1:1"), "expected a service that answers, got"),

@@ -38,7 +38,7 @@ _CODES = [
 
 def _run(folder: str, force: bool, max_length: int, server: str, **options: Any) -> int:
     if not os.path.isdir(folder):
-        raise click.UsageError(f"folder must be there, got {folder!r}; name the folder of the pictures")
+        raise click.UsageError(f"folder of pictures must be there, got {folder!r}, which is none; name the folder")
     for name in ("model", "precision", "offline"):
         if server and options[name]:
             raise click.UsageError(f"--server must choose its own models, got --{name} too; leave one of the two out")
