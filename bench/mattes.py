@@ -21,7 +21,7 @@ import numpy as np
 from pictures import SIZES, jpeg
 
 from pixwise import registry
-from pixwise.cutout import foreground
+from pixwise.answers.cutout import foreground
 from pixwise.picture import Picture
 from pixwise.session import FakeSession, Tensor
 from pixwise.tasks.background import BackgroundRemover

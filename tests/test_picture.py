@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from pixwise.errors import LimitError, OptionError, PictureError, ShapeError
-from pixwise.headers import Header
 from pixwise.picture import Limits, Picture
 from pixwise.pixels import Recipe, prepare, resize
+from pixwise.reading.headers import Header
 from pixwise.samples import photo_like
 
 

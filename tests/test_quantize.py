@@ -14,10 +14,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pixwise.errors import ModelFileError, OutputError, SetupError
+from pixwise.fetching.shelf import Spot, check
 from pixwise.quantize import drop_int8, has_int8, int8_of, int8_spots
 from pixwise.registry import CardFile
 from pixwise.session import OnnxSession
-from pixwise.shelf import Spot, check
 
 WIDTH = 64
 

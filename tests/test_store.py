@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hub_server import DATA, FILES, MODEL, repo_card, sha, url_card
 
-from pixwise import errors, notes, registry, store
+from pixwise import errors, registry, store
+from pixwise.fetching import notes
 from pixwise.pixels import Recipe
 from pixwise.registry import Card, CardFile
 from pixwise.tasks.classify import Classifier

@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Literal
 
 from PIL import Image
 
-from pixwise import registry, shelf, store
+from pixwise import registry, store
 from pixwise.ask import names_checked
 from pixwise.errors import OptionError, PixwiseError, nearest
+from pixwise.fetching import shelf
 from pixwise.picture import Limits, Picture
 from pixwise.pool import Pool, shared_pool
 from pixwise.registry import Card

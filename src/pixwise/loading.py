@@ -75,7 +75,7 @@ def _made_int8(card: Card) -> Card:
 
 
 def _card_of(model: str | os.PathLike[str], task: str, offline: bool | None, parts: tuple[str, ...]) -> Card:
-    from pixwise.own import card_of_path, looks_like_path
+    from pixwise.own.folder import card_of_path, looks_like_path
 
     if isinstance(model, os.PathLike):
         return registry.card_for(card_of_path(os.fsdecode(model), cards_of(task)), task, parts)
@@ -120,7 +120,7 @@ def load_model(
             raise SetupError(
                 f"device cuda needs a model that can use it, got the built-in {card.id!r}; use device auto or cpu"
             )
-        from pixwise.builtin import load_builtin
+        from pixwise.engines.builtin import load_builtin
 
         return load_builtin(card, threads=threads)
     if card.runtime == "learned":
@@ -252,7 +252,7 @@ def revision_of(card: Card) -> str:
     It goes with what is kept for longer than the process, and would mean nothing with other weights: galleries, heads,
     collections.
     """
-    from pixwise.shelf import commit_of, hash_of
+    from pixwise.fetching.shelf import commit_of, hash_of
 
     if card.revision or not card.folder:
         return commit_of(card)
@@ -266,6 +266,6 @@ def as_loaded(card: Card) -> Card:
         return replace(card, revision=revision_of(card))
     if card.revision or not card.repo:
         return card
-    from pixwise.shelf import commit_of
+    from pixwise.fetching.shelf import commit_of
 
     return replace(card, revision=commit_of(card))

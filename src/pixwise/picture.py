@@ -1,12 +1,12 @@
 """A picture from anywhere: bytes kept, header read, pixels on demand.
 
 path · bytes · open file · "-" · data URI · URL (when allowed) · Pillow image · numpy array
-    │ read within limits                                                      sources.py, urls.py
+    │ read within limits                                                      reading/sources.py, urls.py
     ▼
-header: format, size, frames, orientation ── over a limit? refused here       headers.py, containers.py
+header: format, size, frames, orientation ── over a limit? refused here       reading/headers.py, containers.py
     │ when asked
     ▼
-decode (JPEG: scaled, when the caller can do with less) ─▶ sRGB ─▶ RGB, alpha composited ─▶ upright      colours.py
+decode (JPEG: scaled, when the caller can do with less) ─▶ sRGB ─▶ RGB, alpha composited ─▶ upright  reading/colours.py
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixwise.colours import alpha_of, to_rgb
 from pixwise.errors import OptionError, PictureError
-from pixwise.headers import Header, check_size, guarded, header_of_memory, open_decoder, read_header, turn
 from pixwise.lazy import kept
 from pixwise.pixels import Pixels, check_pixels
-from pixwise.sources import Limits, limit_names, read
+from pixwise.reading.colours import alpha_of, to_rgb
+from pixwise.reading.headers import Header, check_size, guarded, header_of_memory, open_decoder, read_header, turn
+from pixwise.reading.sources import Limits, limit_names, read
 
 __all__ = ["Limits", "Picture", "check_background", "limit_names"]
 

@@ -27,10 +27,10 @@ from typing import Any
 
 from pixwise import telemetry
 from pixwise.errors import ModelFileError, OutputError, PixwiseError, SetupError
-from pixwise.intake import locked
-from pixwise.notes import home
+from pixwise.fetching.intake import locked
+from pixwise.fetching.notes import home
+from pixwise.fetching.shelf import Spot, hash_of, remember
 from pixwise.registry import CardFile
-from pixwise.shelf import Spot, hash_of, remember
 
 __all__ = ["drop_int8", "has_int8", "int8_of", "int8_spots"]
 

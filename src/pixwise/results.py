@@ -19,7 +19,7 @@
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
 nothing is optional. `len(result)`, `result[i]` and iteration give rows; `result.select(...)` keeps some; `to_dict()` is
-what JSON, HTTP and the index see, and `result_from_dict` reads it back; `draw(picture)` shows it. How: `result.py`.
+what JSON, HTTP and the index see, and `result_from_dict` reads it back; `draw(picture)` shows it (`answers/result.py`).
 
 Conventions: boxes are float32 `xyxy` in pixels of the upright full-size picture, right and bottom exclusive; points are
 (x, y).
@@ -36,12 +36,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from pixwise.answers.class_map import ClassMap
+from pixwise.answers.matte import Matte
+from pixwise.answers.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.boxes import area
-from pixwise.class_map import ClassMap
 from pixwise.errors import OptionError, ShapeError, nearest
 from pixwise.masks import Mask
-from pixwise.matte import Matte
-from pixwise.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.text import short_line
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from pixwise.answers.result import ImageInfo, ModelInfo, Result, columns, schema_id, values
 from pixwise.masks import Mask
-from pixwise.result import ImageInfo, ModelInfo, Result, columns, schema_id, values
 from pixwise.results import RESULTS
 
 __all__ = ["analysis_schema", "error_schema", "result_schema", "schemas", "write_schemas"]

@@ -2,7 +2,7 @@
 
     feeds {name: (B, ...)} ─▶ run(feeds, part="model") ─▶ {name: (B, ...)}
 
-`OnnxSession` runs model files, `FakeSession` answers as a test tells it to; the sessions of `builtin.py` run what needs
+`OnnxSession` runs model files, `FakeSession` answers as a test tells it to; the sessions of `engines/` run what needs
 no files. One session serves many threads.
 """
 

@@ -3,7 +3,7 @@
     ensure(card) ─▶ licence ─▶ shelf: here and verified? ─▶ paths
                                  └─ no ─▶ hub: HEAD, GET ─▶ intake: part file, verify, rename ─▶ paths
 
-`hub.py` is imported only when something is to be fetched: offline means that no socket is opened, ever.
+`fetching/hub.py` is imported only when something is to be fetched: offline means that no socket is opened, ever.
 """
 
 from __future__ import annotations
@@ -28,12 +28,9 @@ from pixwise.errors import (
     OptionError,
     OutputError,
 )
-from pixwise.intake import Parcel, Progress, Unreachable, take_in, writing
-from pixwise.notes import forget, note, read_note
-from pixwise.pixels import Recipe
-from pixwise.quantize import drop_int8
-from pixwise.registry import Card, CardFile, cards, default_card
-from pixwise.shelf import (
+from pixwise.fetching.intake import Parcel, Progress, Unreachable, take_in, writing
+from pixwise.fetching.notes import forget, note, read_note
+from pixwise.fetching.shelf import (
     Spot,
     check,
     commit_of,
@@ -51,9 +48,12 @@ from pixwise.shelf import (
     spots,
     state,
 )
+from pixwise.pixels import Recipe
+from pixwise.quantize import drop_int8
+from pixwise.registry import Card, CardFile, cards, default_card
 
 if TYPE_CHECKING:
-    from pixwise.hub import Facts
+    from pixwise.fetching.hub import Facts
 
 __all__ = [
     "Progress",
@@ -221,7 +221,7 @@ def card_of_repo(address: str, task: str, *, offline: bool | None = None, force:
         ModelMissingError: offline, and the repository was never fetched.
         FetchError, ModelFileError: see `ensure`.
     """
-    from pixwise.own import card_from_configs
+    from pixwise.own.folder import card_from_configs
 
     match = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", address)
     if not match:
@@ -272,7 +272,7 @@ def _describe(card: Card, revision: str, offline: bool | None, force: bool) -> d
         if not found:
             raise _missing(card, 0)
         return {"commit": commit, "licence": "", "files": [{"path": path} for path in found]}
-    from pixwise import hub
+    from pixwise.fetching import hub
 
     with _reaching(card):
         told = hub.describe(card.repo, revision)
@@ -311,7 +311,7 @@ def _fetch(card: Card, progress: Progress | None, force: bool) -> tuple[Spot, ..
 
 def _fetch_file(card: Card, file: CardFile, commit: str, progress: Progress | None, force: bool) -> tuple[Spot, str]:
     """One file to its place; the commit is what the hub told when it was not known."""
-    from pixwise import hub
+    from pixwise.fetching import hub
 
     if file.url:
         spot = spot_of(card, file, commit)
@@ -342,7 +342,7 @@ def _fetch_file(card: Card, file: CardFile, commit: str, progress: Progress | No
 
 
 def _address(repo: str, revision: str, file: CardFile) -> str:
-    from pixwise import hub
+    from pixwise.fetching import hub
 
     return f"{hub.endpoint()}/{repo}/resolve/{quote(revision, safe='')}/{quote(file.path)}"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 
-from pixwise.builtin import load_builtin
+from pixwise.engines.builtin import load_builtin
 from pixwise.picture import Picture
 from pixwise.registry import Card
 from pixwise.results import Faces, Result

@@ -11,14 +11,13 @@ import pixwise
 SOURCE = Path(pixwise.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 TASKS_MAY = {
-    "alpha",
+    "answers",
     "picture",
+    "reading",
     "pixels",
-    "colours",
     "boxes",
     "masks",
     "maps",
-    "label_map",
     "lazy",
     "points",
     "prompts",
@@ -35,11 +34,11 @@ TASKS_MAY = {
 }
 HOMES = {  # package → the only places that may import it; folders end in /
     "onnxruntime": {"session.py", "quantize.py"},
-    "huggingface_hub": {"hub.py", "intake.py"},
-    "http": {"urls.py", "hub.py", "collections/service.py", "serve/compatible_client.py"},
-    "urllib.request": {"urls.py", "hub.py"},
-    "socket": {"urls.py", "hub.py", "collections/service.py", "serve/"},
-    "rapidocr": {"engine_text.py"},
+    "huggingface_hub": {"fetching/hub.py", "fetching/intake.py"},
+    "http": {"reading/urls.py", "fetching/hub.py", "collections/service.py", "serve/compatible_client.py"},
+    "urllib.request": {"reading/urls.py", "fetching/hub.py"},
+    "socket": {"reading/urls.py", "fetching/hub.py", "collections/service.py", "serve/"},
+    "rapidocr": {"engines/text.py"},
     "tokenizers": {"language/tokens.py"},
     "click": {"cli/"},
     "torch": {"export/"},
@@ -87,7 +86,7 @@ def test_each_library_stays_in_its_home(path):
 @pytest.mark.parametrize("path", FILES, ids=place)
 def test_opencvs_detectors_stay_in_the_engines(path):
     detectors = re.findall(r"HOGDescriptor|CascadeClassifier|QRCodeDetector|BarcodeDetector", path.read_text("utf-8"))
-    assert not detectors or path.name in ("engine_people.py", "engine_codes.py")
+    assert not detectors or place(path) in ("engines/people.py", "engines/codes.py")
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.parent.name == "tasks"], ids=place)

@@ -8,7 +8,7 @@ import importlib.util
 import numpy as np
 import pytest
 
-from pixwise.cutout import foreground
+from pixwise.answers.cutout import foreground
 from pixwise.samples import photo_like
 
 REFERENCES = ["by hand", *(["pymatting"] if importlib.util.find_spec("pymatting") else [])]

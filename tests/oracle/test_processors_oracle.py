@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pixwise.own.processors import recipe_from_config
 from pixwise.pixels import prepare
-from pixwise.processors import recipe_from_config
 
 pytestmark = pytest.mark.oracle
 

@@ -10,7 +10,7 @@ from oracle import finders
 from pixwise import registry
 from pixwise.errors import CardError, OptionError, ShapeError
 from pixwise.language.tokens import load_tokenizer
-from pixwise.own import card_from_configs
+from pixwise.own.folder import card_from_configs
 from pixwise.samples import photo_like
 from pixwise.session import FakeSession, Tensor
 from pixwise.tasks.find import Finder

@@ -11,6 +11,8 @@ import click
 from PIL import Image
 
 from pixwise import registry
+from pixwise.answers.cutout import colour_from
+from pixwise.answers.matte import Matte
 from pixwise.cli.ask import load
 from pixwise.cli.files import plan_pictures
 from pixwise.cli.inputs import expand
@@ -24,9 +26,7 @@ from pixwise.cli.options import (
     task_options,
 )
 from pixwise.cli.run import Answered, answered, limits_of, write_all
-from pixwise.cutout import colour_from
 from pixwise.errors import check_range
-from pixwise.matte import Matte
 from pixwise.picture import Picture
 from pixwise.tasks.background import BackgroundRemover
 

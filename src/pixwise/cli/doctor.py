@@ -184,7 +184,7 @@ def _free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 def folders(area: str) -> Iterator[Finding]:
     """Where models are kept: writable, and with room."""
-    from pixwise.shelf import home, hub_cache
+    from pixwise.fetching.shelf import home, hub_cache
 
     for what, folder in (("hub cache", hub_cache()), ("own cache", home())):
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -201,7 +201,8 @@ def folders(area: str) -> Iterator[Finding]:
 
 def models(area: str) -> Iterator[Finding]:
     """The default model of each task."""
-    from pixwise import registry, shelf
+    from pixwise import registry
+    from pixwise.fetching import shelf
     from pixwise.task_table import TASKS
 
     for task in TASKS:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import click
 
 from pixwise.errors import PixwiseError, SourceError
-from pixwise.sources import PICTURE_SUFFIXES
+from pixwise.reading.sources import PICTURE_SUFFIXES
 
 __all__ = ["Input", "expand", "is_one"]
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
-from pixwise import bundles, registry, shelf, store
+from pixwise import registry, store
 from pixwise.cli.model_rows import facts_of, here_of, is_here, megabytes, named, print_json, print_table, size_of
 from pixwise.cli.progress import Arrivals
 from pixwise.errors import CardError, FetchError, LicenceError, ModelFileError, ModelMissingError, OptionError
+from pixwise.fetching import bundles, shelf
 from pixwise.registry import Card
 
 __all__ = ["bundle", "import_", "pull", "rm"]

@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
-from pixwise import registry, shelf, store
+from pixwise import registry, store
 from pixwise.cli.endings import say
 from pixwise.cli.sinks import pretty
 from pixwise.errors import OptionError
+from pixwise.fetching import shelf
 from pixwise.quantize import int8_spots
 from pixwise.registry import Card
 from pixwise.task_table import TASKS, cards_of
@@ -32,7 +33,7 @@ __all__ = [
 
 def named(ids: Iterable[str], task: str, *, offline: bool | None = None, force: bool = False) -> list[Card]:
     """The cards of some ids, folders and files; `hf:` addresses need a task to know what the model must answer."""
-    from pixwise.own import card_of_path, looks_like_path
+    from pixwise.own.folder import card_of_path, looks_like_path
 
     owner, found = cards_of(task), []
     for name in ids:

@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from pixwise import notes, registry, shelf
+from pixwise import registry
 from pixwise.cli.model_moves import bundle, import_, pull, rm
 from pixwise.cli.model_rows import facts_of, here_of, megabytes, named, places_of, print_json, print_table, size_of
 from pixwise.cli.options import OneOf, Verb, VerbGroup, option
 from pixwise.errors import ModelFileError, OptionError, nearest
+from pixwise.fetching import notes, shelf
 from pixwise.registry import Card, CardFile
 from pixwise.store import pull_name
 from pixwise.task_table import TASKS

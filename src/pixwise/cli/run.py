@@ -20,12 +20,12 @@ from pixwise.cli.progress import Progress
 from pixwise.cli.sinks import AltSink, CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
 from pixwise.errors import CardError, PixwiseError, ShapeError
 from pixwise.picture import Limits, Picture
-from pixwise.sources import limit_names
+from pixwise.reading.sources import limit_names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pixwise.result import Result
+    from pixwise.answers.result import Result
     from pixwise.task import Task
 
 __all__ = ["Answered", "answered", "limits_of", "one_line", "write_all"]

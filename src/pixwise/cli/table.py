@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pixwise.answers.result import singular
 from pixwise.cli.screen import Column, Table, Text
-from pixwise.result import singular
 from pixwise.results import ImageInfo, Result, columns, values
 
 __all__ = ["INDENT", "answer_of", "clean", "heading", "line_of", "said_of"]

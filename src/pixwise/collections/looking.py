@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixwise.answers.result import ImageInfo, ModelInfo
 from pixwise.boxes import whole_box
 from pixwise.collections.focus import EMBEDDINGS, Focus, Space
 from pixwise.errors import DataError
@@ -23,7 +24,6 @@ from pixwise.lazy import kept
 from pixwise.loading import advising, revision_of
 from pixwise.picture import Picture
 from pixwise.pixels import crop
-from pixwise.result import ImageInfo, ModelInfo
 from pixwise.results import Detections, Embedding, Faces
 from pixwise.task import Task
 

@@ -22,7 +22,7 @@ from urllib.parse import quote, unquote
 
 from pixwise.collections.collection import Collection, write_through
 from pixwise.errors import ModelFileError, OptionError, OutputError, UnknownModelError, nearest
-from pixwise.notes import home
+from pixwise.fetching.notes import home
 
 __all__ = ["KEPT", "Shelf"]
 
@@ -97,7 +97,7 @@ class Shelf:
     @contextmanager
     def alone(self, id: str | int) -> Iterator[None]:
         """Only one process, and one thread of it, measures and chooses among the versions of a collection at a time."""
-        from pixwise.intake import locked
+        from pixwise.fetching.intake import locked
 
         with ExitStack() as stack:
             with _writing(self.place(id)):

@@ -22,7 +22,7 @@ from pixwise.collections.focus import Focus
 from pixwise.collections.looking import Looker, Seen
 from pixwise.collections.rows import Rows, Sample, brief, declared, rows_of
 from pixwise.errors import DataError, OptionError, SetupError, SourceError
-from pixwise.sources import PICTURE_SUFFIXES
+from pixwise.reading.sources import PICTURE_SUFFIXES
 
 __all__ = ["Labelled", "labelled_pictures", "look_at", "sample_of_file", "sample_of_folder"]
 

@@ -118,7 +118,7 @@ def _fill(
 ) -> Exported:
     from pixwise.export.folder import CARD, card_text, file_facts
     from pixwise.export.trials import picture_for
-    from pixwise.processors import recipe_from_config
+    from pixwise.own.processors import recipe_from_config
 
     preprocessor = checkpoint.copy_configs(folder, family.tokenizer)
     recipe = recipe_from_config(preprocessor, checkpoint.config, checkpoint.name)
@@ -222,7 +222,7 @@ def _open_like_a_user(folder: Path, family: Family, id: str) -> None:
 
 def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, licence: str) -> Mapping[str, Any]:
     """Keys of the card; what is empty is left out when it is written."""
-    from pixwise.own import classes_head, names_from_config
+    from pixwise.own.folder import classes_head, names_from_config
 
     config, on_hub = checkpoint.config, bool(checkpoint.commit)
     has_classes = family.task in ("classify", "detect")

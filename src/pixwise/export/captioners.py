@@ -20,7 +20,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 from pixwise.errors import CardError
 from pixwise.export.checkpoint import read_json
 from pixwise.export.parts import Given, Part, Trial
-from pixwise.own_captions import caption_options
+from pixwise.own.captions import caption_options
 
 __all__ = ["blip_parts", "captioner_options", "encoder_decoder_parts"]
 

@@ -18,7 +18,7 @@ from pixwise.errors import CardError
 from pixwise.export.captioners import causal_mask
 from pixwise.export.parts import Given, Part, Trial
 from pixwise.language.tokens import load_tokenizer
-from pixwise.own_texts import text_options
+from pixwise.own.texts import text_options
 
 __all__ = [
     "Asked",

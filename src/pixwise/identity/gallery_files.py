@@ -69,7 +69,7 @@ def write_gallery(path: str | os.PathLike[str], model: ModelInfo, names: tuple[s
 @contextmanager
 def alone(path: str | os.PathLike[str]) -> Iterator[None]:
     """Only one process, and one thread of it, changes a gallery at a time; the lock lies beside it, and stays."""
-    from pixwise.intake import locked
+    from pixwise.fetching.intake import locked
 
     target = Path(path)
     _form_of(target, {".npz": None, ".json": None})

@@ -21,11 +21,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from pixwise.errors import PixwiseError, SourceError, nearest
+from pixwise.reading.sources import Limits, read
 from pixwise.serve.problems import Problem
 from pixwise.serve.service import Source
 from pixwise.serve.settings import Settings
 from pixwise.serve.strict_json import read_json
-from pixwise.sources import Limits, read
 
 __all__ = ["Body", "Pictures", "clean_name", "form_of", "json_of", "media_type_of", "object_of", "read_body",
            "read_pictures", "source_of"]  # fmt: skip

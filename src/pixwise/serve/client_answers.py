@@ -14,10 +14,10 @@ from PIL import Image
 from pixwise.analysis import Analysis, Outcome
 from pixwise.errors import FetchError, OptionError, PixwiseError
 from pixwise.picture import Picture
+from pixwise.reading.sources import Limits, read
 from pixwise.results import ImageInfo, Result, result_from_dict
 from pixwise.serve.asking import Busy
 from pixwise.serve.kinds import TYPE, error_of_kind
-from pixwise.sources import Limits, read
 
 __all__ = [
     "analyses_from", "analysis_from", "bytes_of", "checked", "data_from", "error_from", "image_from", "job_from",

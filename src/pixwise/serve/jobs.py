@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from pixwise.cores import available_threads
 from pixwise.errors import PixwiseError
-from pixwise.notes import home
+from pixwise.fetching.notes import home
 from pixwise.serve.analysing import Asked, Plan, answer_json, planned, problem_json, readied
 from pixwise.serve.asking import Ask, Busy
 from pixwise.serve.problems import Problem, problem_of

@@ -21,6 +21,7 @@ from pixwise.cores import available_threads
 from pixwise.errors import PixwiseError, SourceError
 from pixwise.picture import Picture
 from pixwise.pool import Pool
+from pixwise.reading.urls import fetch, is_public, resolve_name
 from pixwise.registry import Card
 from pixwise.results import Result
 from pixwise.serve import batcher
@@ -33,7 +34,6 @@ from pixwise.serve.stock import Chosen, Stock
 from pixwise.serve.tracing import Tracer
 from pixwise.session import Session, choose_providers
 from pixwise.task_table import TASKS, task_class
-from pixwise.urls import fetch, is_public, resolve_name
 
 __all__ = ["MEDIA", "Encoded", "Question", "Service", "Source", "encoded"]
 

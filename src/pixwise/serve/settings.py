@@ -26,9 +26,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pixwise.errors import OptionError, nearest
+from pixwise.reading.sources import Limits
 from pixwise.serve.checking import missing
 from pixwise.session import check_machine
-from pixwise.sources import Limits
 from pixwise.task_table import TASKS
 
 __all__ = ["NAME_OF_KEY", "SCOPES", "Key", "Settings", "load_settings", "unknown_names"]

@@ -13,8 +13,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from pixwise import registry, shelf
+from pixwise import registry
 from pixwise.errors import OptionError, PixwiseError, UnknownModelError, nearest
+from pixwise.fetching import shelf
 from pixwise.loading import load_card
 from pixwise.registry import Card
 from pixwise.serve.accepting import form_wanted

@@ -5,7 +5,7 @@
 Heads:
     logits    the model's last step is left to us: the sigmoid, once (BiRefNet)
     shares    the graph ends in its own sigmoid (U²-Net, IS-Net, MODNet)
-    grabcut   the built-in: what stands out from the border of the picture (`engine_cutout.py`)
+    grabcut   the built-in: what stands out from the border of the picture (`engines/cutout.py`)
 
 Nothing is stretched by the picture's own darkest and brightest value: where there is no subject, the matte is empty.
 """
@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from pixwise.alpha import Alpha
+from pixwise.answers.alpha import Alpha
 from pixwise.errors import CardError, ShapeError
 from pixwise.picture import Picture
 from pixwise.pixels import Fit

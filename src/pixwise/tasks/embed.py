@@ -19,9 +19,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pixwise.colours import lab_from_rgb
 from pixwise.errors import ShapeError
 from pixwise.language.towers import TEXT_OPTIONS, check_pixels_only
+from pixwise.reading.colours import lab_from_rgb
 from pixwise.results import Embedding
 from pixwise.task import Task
 from pixwise.vectors import PICTURE_OUTPUTS, rows_of, unit

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from pixwise.colours import lab_from_rgb
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, prepare
+from pixwise.reading.colours import lab_from_rgb
 from pixwise.results import Quality
 from pixwise.task import Task, check_range
 

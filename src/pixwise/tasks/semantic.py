@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
+from pixwise.answers.label_map import LabelMap, best_classes
 from pixwise.errors import CardError, ShapeError
-from pixwise.label_map import LabelMap, best_classes
 from pixwise.pixels import Fit
 from pixwise.results import ClassMap
 from pixwise.task import Task, check_range

@@ -1,0 +1,1 @@
+"""Cards for a user's own folders of models."""

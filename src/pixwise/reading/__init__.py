@@ -1,0 +1,1 @@
+"""From any source to the bytes and claims of a picture."""
