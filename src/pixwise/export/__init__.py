@@ -222,7 +222,8 @@ def _open_like_a_user(folder: Path, family: Family, id: str) -> None:
 
 def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, licence: str) -> Mapping[str, Any]:
     """Keys of the card; what is empty is left out when it is written."""
-    from pixwise.own.folder import classes_head, names_from_config
+    from pixwise.own.folder import names_from_config
+    from pixwise.own.heads import classes_head
 
     config, on_hub = checkpoint.config, bool(checkpoint.commit)
     has_classes = family.task in ("classify", "detect")

@@ -18,11 +18,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
-from pixwise.own.captions import CAPTION_HEADS, caption_files, caption_options
+from pixwise.own.captions import caption_files, caption_options
 from pixwise.own.florence import florence_card
-from pixwise.own.mattes import MATTE_HEADS, matte_kind
+from pixwise.own.heads import head_of, task_of
+from pixwise.own.mattes import matte_kind
 from pixwise.own.processors import recipe_from_config
-from pixwise.own.segments import SEGMENT_HEADS, segment_files
+from pixwise.own.segments import segment_files
 from pixwise.own.texts import text_files, text_options
 from pixwise.registry import Card, CardFile, card_from_table, cards
 from pixwise.task_table import TASKS
@@ -31,50 +32,12 @@ __all__ = [
     "card_from_configs",
     "card_of_path",
     "choose_onnx",
-    "classes_head",
     "looks_like_path",
     "names_from_config",
 ]
 
 Config = Mapping[str, Any]
 
-_TASKS = {  # how the name of the architecture ends → task
-    "ForObjectDetection": "detect",
-    "ForSemanticSegmentation": "semantic",
-    "ForImageClassification": "classify",
-    "ForImageClassificationWithTeacher": "classify",
-    "BlipForConditionalGeneration": "caption",
-    "VisionEncoderDecoderModel": "caption",
-}
-_DETECT_HEADS = {  # model_type → head of tasks/detect.py
-    "conditional_detr": "detr_sigmoid",
-    "d_fine": "detr_sigmoid",
-    "dab-detr": "detr_sigmoid",
-    "deformable_detr": "detr_sigmoid",
-    "deim": "detr_sigmoid",
-    "detr": "detr_softmax",
-    "lw_detr": "detr_sigmoid",
-    "rf_detr": "detr_sigmoid",
-    "rt_detr": "detr_sigmoid",
-    "rt_detr_v2": "detr_sigmoid",
-    "table-transformer": "detr_softmax",
-}
-_EMBED_HEADS = {  # model_type of a bare encoder → head of tasks/embed.py
-    "clip": "image_embeds",
-    "clip_vision_model": "image_embeds",
-    "convnext": "pooled",
-    "dinov2": "cls",
-    "dinov2_with_registers": "cls",
-    "siglip": "pooler",
-    "siglip2": "pooler",
-    "siglip2_vision_model": "pooler",
-    "siglip_vision_model": "pooler",
-}
-_FIND_HEADS = {  # model_type → head of tasks/find.py; their architectures end like those of detectors
-    "grounding-dino": "grounding_dino",
-    "owlv2": "owl",
-    "owlvit": "owl",
-}
 _STEMS = {"embed": ("vision_model", "model")}  # of towers that were exported together, the one for pictures
 _PAIRS = {
     "conditional_detr": 100,
@@ -181,7 +144,7 @@ def _card_from_configs(
     if config.get("model_type") == "florence2":
         found = florence_card(config, recipe_from_config(preprocessor, {}, id), files, task=task, id=id, onnx=onnx)
         return replace(found, precision=_precision(next(file.path for file in found.files if file.part == "decoder")))
-    task = _task_of(config, architecture, task, id)
+    task = task_of(config, architecture, task, id)
     if "max_num_patches" in (preprocessor or {}):
         raise CardError(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
@@ -201,7 +164,7 @@ def _card_from_configs(
         id=id,
         task=task,
         title=f"{architecture} of {id}",
-        head=_head(config, task, architecture, id),
+        head=head_of(config, task, architecture, id),
         precision=_precision(mine[0].path),
         recipe=recipe_from_config(preprocessor, config, id),
         names=names,
@@ -287,56 +250,6 @@ def _architecture(config: Config, where: str) -> str:
             "or write a card.toml (docs/own-models.md)"
         )
     return str(named[0])
-
-
-def _task_of(config: Config, architecture: str, task: str, where: str) -> str:
-    """The task that an architecture answers: the one that is asked for, or any when that is empty."""
-    answers = next((task for ending, task in _TASKS.items() if architecture.endswith(ending)), "")
-    if answers == "detect" and str(config.get("model_type")) in _FIND_HEADS:
-        answers = "find"
-    if matte_kind(config):
-        answers = "background"
-    if str(config.get("model_type")) in SEGMENT_HEADS:
-        answers = "segment"
-    if not answers and "For" not in architecture:
-        answers = "embed" if str(config.get("model_type")) in _EMBED_HEADS else "classify"  # timm: only "resnet50"
-    if not answers or task not in ("", answers):
-        endings = ", ".join(f"…{ending}" for ending, name in _TASKS.items() if task in ("", name))
-        others = {"embed": f"…Model of {', '.join(_EMBED_HEADS)}"}
-        for name, heads in (("find", _FIND_HEADS), ("segment", SEGMENT_HEADS), ("background", MATTE_HEADS)):
-            others[name] = f"model_type {', '.join(heads)}"
-        endings = others.get(task) or endings or "a card.toml"
-        what = f"one for {answers!r} ({architecture})" if answers else architecture
-        raise CardError(
-            f"{where}: model must answer {repr(task) if task else 'a task'} ({endings}), got {what}; choose another "
-            + ("task or model" if answers else "model, or write a card.toml (docs/own-models.md)")
-        )
-    return answers
-
-
-def _head(config: Config, task: str, architecture: str, where: str) -> str:
-    if task == "classify":
-        return classes_head(config)
-    if task == "embed":
-        return _EMBED_HEADS[str(config["model_type"])]
-    if task == "background":
-        return MATTE_HEADS[matte_kind(config)]
-    if task == "semantic":
-        return "channels_first"
-    kind = str(config.get("model_type", ""))
-    if task in ("find", "caption", "segment"):
-        return {"find": _FIND_HEADS, "caption": CAPTION_HEADS, "segment": SEGMENT_HEADS}[task][kind]
-    if kind not in _DETECT_HEADS:
-        raise CardError(
-            f"{where}: model_type of a detector must be one of {', '.join(_DETECT_HEADS)}, got {kind!r} "
-            f"({architecture}); write a card.toml with a head (docs/own-models.md)"
-        )
-    return _DETECT_HEADS[kind]
-
-
-def classes_head(config: Config) -> str:
-    """Head of tasks/classify.py."""
-    return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"
 
 
 def names_from_config(config: Config, where: str) -> tuple[str, ...]:
