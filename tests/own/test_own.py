@@ -99,7 +99,10 @@ def test_the_onnx_file_is_chosen_in_a_known_order():
             {"config": {"architectures": ["BertForMaskedLM"]}},
             "must answer 'detect' .* got BertForMaskedLM; choose another",
         ),
-        ({"config": {**CONFIG, "model_type": "yolos"}}, "model_type of a model for detect must be one of .* got 'yolos'"),
+        (
+            {"config": {**CONFIG, "model_type": "yolos"}},
+            "model_type of a model for detect must be one of .* got 'yolos'",
+        ),
         ({"config": {**CONFIG, "id2label": {"a": "cat"}}}, "id2label of config.json must have numbers as keys"),
         ({"config": {**CONFIG, "id2label": {"-1": "cat"}}}, "must count from 0 to 1,000,000, got -1"),
         ({"config": {**CONFIG, "id2label": {"9999999999": "cat"}}}, "must count from 0 .*, got 9999999999"),

@@ -34,6 +34,11 @@ def test_every_option_of_a_task_is_on_the_page_with_its_range_and_default(page):
     assert "integer 1 to 16 [5]" in block
 
 
+def test_lines_for_curl_name_the_address_that_was_asked(url, page):
+    assert f"curl -X POST {url}/v1/quality" in page
+    assert "127.0.0.1:8000" not in page
+
+
 def test_nothing_is_loaded_and_no_script_runs(url, page):
     assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
     policy = httpx.get(f"{url}/docs").headers["content-security-policy"]

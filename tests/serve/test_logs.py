@@ -55,6 +55,14 @@ def test_a_request_is_one_line_with_its_id_and_its_times(place, log, picture_byt
     assert line["ms"] >= sum(line["steps_ms"].values()) - 1
 
 
+def test_what_is_turned_away_tells_where_it_would_have_gone(place, log, picture_bytes):
+    post(place, "quality", picture_bytes, Host="elsewhere.example")
+    httpx.get(f"{place.url}/v1/jobs/nothing", headers={"Host": "elsewhere.example"})
+    httpx.get(f"{place.url}/nowhere")
+    told = [(line["path"], line["status"]) for line in lines(log, 3)]
+    assert told == [("/v1/quality", 421), ("/v1/jobs/{job}", 421), ("none", 404)]
+
+
 def test_who_waits_for_a_model_sees_it(place, log, picture_bytes):
     waits = ["load" in post(place, "codes", picture_bytes).headers["Server-Timing"] for _ in range(2)]
     assert waits == [True, False]

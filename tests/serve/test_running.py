@@ -94,6 +94,8 @@ def test_idle_connections_do_not_hold_it_up():
         started = time.monotonic()
         assert place.stop(signal.SIGINT) == 0
         assert time.monotonic() - started < 3
+        place.reader.join(5)
+        assert place.lines()[-1]["message"] == "stopped"
         assert [answer_of(line)[:12] for line in lines] == [b"HTTP/1.1 200", b"", b""]
 
 

@@ -46,14 +46,15 @@ def docs_routes() -> APIRouter:
 
     @router.get("/docs")
     async def docs(request: Request) -> Response:
-        return Response(page_of(request.app.openapi()), headers=_HEADERS, media_type="text/html")
+        address = str(request.base_url).rstrip("/")
+        return Response(page_of(request.app.openapi(), address), headers=_HEADERS, media_type="text/html")
 
     return router
 
 
-def page_of(told: Table) -> str:
-    """The page of a description."""
-    info = told["info"]
+def page_of(told: Table, address: str = "http://127.0.0.1:8000") -> str:
+    """The page of a description, for who reached the service at this address."""
+    told, info = {**told, "servers": [{"url": address}]}, told["info"]
     tags = [*told.get("tags", []), {"name": "", "description": "For clients of another service."}]
     sections = [(tag, list(_of_tag(told, tag["name"]))) for tag in tags]
     sections = [(tag, blocks) for tag, blocks in sections if blocks]
@@ -87,12 +88,13 @@ def _of_tag(told: Table, tag: str) -> Iterator[str]:
 
 def _block(told: Table, path: str, method: str, route: Table) -> str:
     name = route.get("operationId", f"{method}-{path}")
+    curl = _curl(told["servers"][0]["url"] + path, method, route)
     parts = [
         f"<p>{escape(route['description'])}</p>" if route.get("description") else "",
         _parameters(told, route),
         _bodies(told, route),
         _answers(told, route),
-        f"<p>With curl:</p><pre>{escape(_curl(path, method, route))}</pre>",
+        f"<p>With curl:</p><pre>{escape(curl)}</pre>",
     ]
     head = f"<b>{method.upper()} {escape(path)}</b> {escape(route.get('summary', ''))}"
     return f'<details id="{escape(name)}"><summary>{head}</summary>{"".join(parts)}</details>'
@@ -182,10 +184,9 @@ def _kind(told: Table, schema: Table) -> str:
     return "bytes" if schema.get("format") == "binary" else kind
 
 
-def _curl(path: str, method: str, route: Table) -> str:
+def _curl(url: str, method: str, route: Table) -> str:
     content = route.get("requestBody", {}).get("content", {})
-    asked = f"curl -X {method.upper()} http://127.0.0.1:8000{path}" if method != "get" else \
-        f"curl http://127.0.0.1:8000{path}"  # fmt: skip
+    asked = f"curl {url}" if method == "get" else f"curl -X {method.upper()} {url}"
     if "multipart/form-data" in content:
         return f"{asked} -F file=@picture.jpg"
     if "application/json" in content:

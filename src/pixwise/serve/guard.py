@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 import uuid
 from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pixwise.serve.arriving import Arrival, ByteBudget, check_length
@@ -44,6 +46,7 @@ class Doorman:
         settings = service.settings
         self.origins, self.keyring, self.rates = Origins(settings), Keyring(settings), Rates()
         self.bodies = ByteBudget(max(settings.open_bytes, 2 * settings.max_body_bytes))
+        self._routes: tuple[tuple[re.Pattern[str], str], ...] = ()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,7 +72,7 @@ class Doorman:
             ask.problem = problem.kind or str(problem.status)
             await problem_response(problem, ask.id)(scope, receive, watched.send)
         finally:
-            visit.route = getattr(scope.get("route"), "path", "") or "none"
+            visit.route = getattr(scope.get("route"), "path", "") or self._meant(scope)
             visit.parent = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
             self.service.tell(visit)
 
@@ -80,7 +83,7 @@ class Doorman:
         preflight = self.origins.preflight(scope["method"], headers)
         if preflight is not None:
             return await Response(status_code=204, headers=preflight)(scope, receive, watched.send)
-        key = self.keyring.admit(scope["method"], scope["path"].removeprefix(scope.get("root_path", "")), headers)
+        key = self.keyring.admit(scope["method"], _path_of(scope), headers)
         if key is not None:
             visit.ask.caller = key.name
         if scope["path"] not in ("/livez", "/readyz") and not scope["path"].startswith("/ui/"):  # thirty small files
@@ -96,6 +99,17 @@ class Doorman:
             raise Expired("answer must come before the deadline, got none in time; ask for less, or later") from error
         finally:
             arrival.end()
+
+    def _meant(self, scope: Scope) -> str:
+        """The route that a request would have reached that was turned away before; `none` where there is none."""
+        if not self._routes and "app" in scope:
+            self._routes = tuple((compile_path(path)[0], path) for path in scope["app"].openapi()["paths"])
+        return next((path for pattern, path in self._routes if pattern.match(_path_of(scope))), "none")
+
+
+def _path_of(scope: Scope) -> str:
+    """Without what a gateway put before it."""
+    return scope["path"].removeprefix(scope.get("root_path", ""))
 
 
 def _caller_of(scope: Scope) -> str:

@@ -160,6 +160,7 @@ class Listener(uvicorn.Server):
         self._cut_off()
         if not self.force_exit:
             await self.lifespan.shutdown()
+        _LOG.info("stopped")
 
     @property
     def _settings(self) -> Settings:
