@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pixwise.errors import ShapeError
-from pixwise.points import affine_inverse, apply_affine, box_from_quad, quad_size, similarity, warp
+from pixwise.points import COCO_SIGMAS, affine_inverse, apply_affine, box_from_quad, oks, quad_size, similarity, warp
 from pixwise.samples import photo_like
 
 number = st.floats(-1000, 1000).map(lambda value: round(value, 2))
@@ -130,3 +130,56 @@ def test_boxes_lie_around_quads_however_they_are_turned():
     quads = [[[5, 0], [10, 5], [5, 10], [0, 5]], [[1, 2], [5, 2], [5, 9], [1, 9]]]
     assert box_from_quad(quads).tolist() == [[0, 0, 10, 10], [1, 2, 5, 9]]
     assert box_from_quad(np.zeros((0, 4, 2))).shape == (0, 4)
+
+
+def poses(seed, found=4, known=3):
+    random = np.random.default_rng(seed)
+    truth = random.uniform(0, 100, (known, 17, 2))
+    visible = random.integers(0, 3, (known, 17))
+    return random.uniform(0, 100, (found, 17, 2)), truth, visible, random.uniform(500, 5000, known)
+
+
+def test_oks_is_the_formula_pose_by_pose():
+    found, truth, visible, areas = poses(0)
+    for d, g in np.ndindex(4, 3):
+        squares = ((found[d] - truth[g]) ** 2).sum(axis=1)
+        each = np.exp(-squares / (2 * areas[g] * (2 * np.array(COCO_SIGMAS)) ** 2))
+        assert oks(found, truth, visible, areas)[d, g] == pytest.approx(each[visible[g] > 0].mean())
+
+
+def test_oks_of_a_pose_with_itself_is_one_and_falls_with_its_distance():
+    _, truth, visible, areas = poses(1)
+    assert np.diag(oks(truth, truth, visible, areas)) == pytest.approx(1)
+    near, far = (np.diag(oks(truth + away, truth, visible, areas)) for away in (1, 5))
+    assert (near > far).all()
+    across, down = (oks(truth + np.array(step), truth, visible, areas) for step in ([3, 0], [0, 3]))
+    assert np.diag(across) == pytest.approx(np.diag(down))
+
+
+def test_points_that_are_not_marked_do_not_count():
+    found, truth, visible, areas = poses(2)
+    wild = np.where(visible[..., None] > 0, truth, np.nan)
+    assert np.array_equal(oks(found, wild, visible, areas), oks(found, truth, visible, areas))
+    assert oks(found, truth, visible * 0, areas).max() == 0
+
+
+def test_a_pose_without_marks_is_compared_with_its_box():
+    truth, none = np.zeros((1, 17, 2)), np.zeros((1, 17))
+    box = [[100, 100, 120, 140]]  # widened to 80, 60, 140, 180
+    inside, outside = np.full((1, 17, 2), [139.0, 179.0]), np.full((1, 17, 2), [200.0, 100.0])
+    assert oks(inside, truth, none, [800], box)[0, 0] == 1
+    assert oks(outside, truth, none, [800], box)[0, 0] < 0.6
+
+
+def test_no_poses_have_no_similarities():
+    found, truth, visible, areas = poses(3)
+    assert oks(found[:0], truth, visible, areas).shape == (0, 3)
+    assert oks(found, truth[:0], visible[:0], areas[:0]).shape == (4, 0)
+
+
+def test_poses_of_other_points_are_refused():
+    found, truth, visible, areas = poses(4)
+    with pytest.raises(ShapeError, match=r"points must have shape \(D, 17, 2\), got \(4, 5, 2\)"):
+        oks(found[:, :5], truth, visible, areas)
+    with pytest.raises(ShapeError, match="points must be finite"):
+        oks(found * np.nan, truth, visible, areas)

@@ -1,4 +1,4 @@
-"""Pure functions on points (x, y) in pixels: similarity transforms, pictures moved by them, quads.
+"""Pure functions on points (x, y) in pixels: similarity transforms, pictures moved by them, quads, OKS of poses.
 
 A quad is four corners (..., 4, 2), clockwise as seen, from the top left. An affine map is (2, 3):
 `target = source @ map[:, :2].T + map[:, 2]`.
@@ -11,9 +11,16 @@ import numpy.typing as npt
 
 from pixwise.errors import ShapeError, check_shape
 
-__all__ = ["affine_inverse", "apply_affine", "box_from_quad", "quad_size", "similarity", "warp"]
+__all__ = ["COCO_SIGMAS", "affine_inverse", "apply_affine", "box_from_quad", "oks", "quad_size", "similarity", "warp"]
 
 Floats = npt.NDArray[np.floating]
+
+# How far apart people mark a point, by the size of the person: nose, eyes, ears, shoulders, elbows, wrists, hips,
+# knees, ankles (COCO 2017, keypoint evaluation).
+COCO_SIGMAS: tuple[float, ...] = (
+    0.026, 0.025, 0.025, 0.035, 0.035, 0.079, 0.079, 0.072, 0.072,
+    0.062, 0.062, 0.107, 0.107, 0.087, 0.087, 0.089, 0.089,
+)  # fmt: skip
 
 
 def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> Floats:
@@ -112,3 +119,47 @@ def quad_size(quad: npt.ArrayLike) -> tuple[float, float]:
     quad = np.asarray(quad)
     edges = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)  # top, right, bottom, left
     return float(max(edges[0], edges[2])), float(max(edges[1], edges[3]))
+
+
+def oks(
+    points: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    visible: npt.ArrayLike,
+    areas: npt.ArrayLike,
+    boxes: npt.ArrayLike | None = None,
+    sigmas: npt.ArrayLike = COCO_SIGMAS,
+) -> Floats:
+    """Object keypoint similarity of every pair of poses, as COCO defines it: exp(-d² / (2 area (2 sigma)²)), the mean.
+
+    Args:
+        points: (D, K, 2) xy of the poses that were found.
+        truth: (G, K, 2) xy of the true ones.
+        visible: (G, K), above 0 where a point is marked; others do not count.
+        areas: (G,) px² of the true objects.
+        boxes: (G, 4) xyxy. A true pose without a marked point is compared by how far the found points lie outside its
+            box, widened by its own size on each side; left out, the similarity with it is 0.
+        sigmas: (K,) of the kinds of points.
+
+    Returns:
+        (D, G) float64, 0 to 1.
+    """
+    found, known = np.asarray(points, np.float64), np.asarray(truth, np.float64)
+    spread, sizes, marked = np.asarray(sigmas, np.float64), np.asarray(areas, np.float64), np.asarray(visible) > 0
+    kinds = check_shape("sigmas", spread, ("K",), finite=True)["K"]
+    check_shape("points", found, ("D", kinds, 2), finite=True)
+    count = check_shape("truth", known, ("G", kinds, 2))["G"]
+    check_shape("visible", marked, (count, kinds))
+    check_shape("areas", sizes, (count,), finite=True)
+    away = found[:, None] - np.where(marked[..., None], known, 0)  # (D, G, K, 2)
+    counted = marked.copy()
+    empty = ~marked.any(axis=1)  # (G,)
+    if boxes is not None and empty.any():
+        bounds = np.asarray(boxes, np.float64)
+        check_shape("boxes", bounds, (count, 4))
+        low, high = bounds[empty, None, :2], bounds[empty, None, 2:]
+        side = high - low
+        away[:, empty] = np.maximum(low - side - found[:, None], 0) + np.maximum(found[:, None] - high - side, 0)
+        counted[empty] = True
+    scale = 2 * (2 * spread) ** 2 * (sizes[:, None] + np.spacing(1))  # (G, K)
+    each = np.exp(-(away**2).sum(axis=3) / scale)  # (D, G, K)
+    return np.where(counted, each, 0).sum(axis=2) / np.maximum(counted.sum(axis=1), 1)
