@@ -7,10 +7,10 @@ Folders are read as the hub's exports have them: `onnx/encoder_model.onnx`, `onn
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from pixwise.errors import CardError
+from pixwise.own.pairs import card_files, choose_pair
 from pixwise.registry import CardFile
 
 __all__ = ["CAPTION_HEADS", "caption_files", "caption_options"]
@@ -72,31 +72,13 @@ def caption_files(files: Sequence[str], where: str, onnx: str = "") -> tuple[Car
     Raises:
         CardError: one of them is missing.
     """
-    found = [path for path in files if path.endswith(".onnx")]
-    for encoder in sorted((path for path in found if _named(path, _ENCODER)), key=len):  # the plain one is the shortest
-        ending = PurePosixPath(encoder).stem.removeprefix(_ENCODER)
-        mine = [encoder.replace(_ENCODER + ending, name + ending) for name in _DECODERS]
-        decoder = next((path for path in mine if path in found), "")
-        if decoder and onnx in ("", encoder, *mine):
-            chosen = {"encoder": encoder, "decoder": onnx if onnx in mine else decoder, "tokenizer": "tokenizer.json"}
-            return _with_data(chosen, files, where)
-    raise CardError(
-        f"{where}: expected onnx/{_ENCODER}.onnx and onnx/{_DECODERS[0]}.onnx, got {', '.join(found[:4]) or 'none'}; "
-        f"{_EXPORT}"
-    )
-
-
-def _with_data(parts: Mapping[str, str], files: Sequence[str], where: str) -> tuple[CardFile, ...]:
-    if parts["tokenizer"] not in files:
+    pair = choose_pair(files, _ENCODER, _DECODERS, onnx)
+    if not pair:
+        found = ", ".join([path for path in files if path.endswith(".onnx")][:4]) or "none"
+        raise CardError(f"{where}: expected onnx/{_ENCODER}.onnx and onnx/{_DECODERS[0]}.onnx, got {found}; {_EXPORT}")
+    if "tokenizer.json" not in files:
         raise CardError(f"{where}: expected tokenizer.json, got none; copy it from the model's repository")
-    beside = [
-        path for path in sorted(files) for part in parts.values() if path.startswith((f"{part}_data", f"{part}."))
-    ]
-    return (*(CardFile(path, part=part) for part, path in parts.items()), *map(CardFile, beside))
-
-
-def _named(path: str, stem: str) -> bool:
-    return PurePosixPath(path).stem.startswith(stem)
+    return card_files({"encoder": pair[0], "decoder": pair[1], "tokenizer": "tokenizer.json"}, files)
 
 
 def _rules(generation: Config) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pixwise.own.captions import caption_files, caption_options
 from pixwise.own.florence import florence_card
 from pixwise.own.heads import head_of, task_of
 from pixwise.own.mattes import matte_kind
+from pixwise.own.pairs import card_files
 from pixwise.own.processors import recipe_from_config
 from pixwise.own.segments import segment_files
 from pixwise.own.texts import text_files, text_options
@@ -158,7 +159,7 @@ def _card_from_configs(
         mine, options = caption_files(files, id, onnx), caption_options(config, generation, id)
     else:
         onnx = onnx or choose_onnx(files, id, _STEMS.get(task, ("model",)))
-        mine = (*_card_files(onnx, files), *_words(config, task, onnx, files, id))
+        mine = (*card_files({"model": onnx}, files), *_words(config, task, onnx, files, id))
         options = _options(config, tokenizer, task, id)
     return Card(
         id=id,
@@ -273,12 +274,6 @@ def _precision(onnx: str) -> str:
     return next((name for ending, name in _PRECISIONS.items() if stem.endswith("_" + ending)), "fp32")
 
 
-def _card_files(onnx: str, files: Sequence[str]) -> tuple[CardFile, ...]:
-    """The model and the external data beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`."""
-    beside = sorted(path for path in files if path != onnx and path.startswith((onnx + "_data", onnx + ".data")))
-    return (CardFile(onnx, part="model"), *(CardFile(path) for path in beside))
-
-
 def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:
     try:
         table = tomllib.loads(toml.read_text("utf-8"))
@@ -291,5 +286,5 @@ def _card_of_toml(toml: Path, task: str, onnx: str) -> Card:
         raise CardError(f"{toml}: model must answer {task!r}, got one for {card.task!r}; choose another task or model")
     if not card.files:
         found = sorted(path.relative_to(toml.parent).as_posix() for path in toml.parent.glob("**/*.onnx*"))
-        card = replace(card, files=_card_files(onnx or choose_onnx(found, str(toml.parent)), found))
+        card = replace(card, files=card_files({"model": onnx or choose_onnx(found, str(toml.parent))}, found))
     return replace(card, folder=str(toml.parent))

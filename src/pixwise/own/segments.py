@@ -7,9 +7,9 @@ Exports in SAM's own form need a `card.toml`: nothing in them tells which of its
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from pixwise.errors import CardError
+from pixwise.own.pairs import card_files, choose_pair
 from pixwise.registry import CardFile
 
 __all__ = ["SEGMENT_HEADS", "segment_files"]
@@ -29,16 +29,11 @@ def segment_files(files: Sequence[str], where: str, onnx: str = "") -> tuple[Car
     Raises:
         CardError: one of them is missing.
     """
-    found = [path for path in files if path.endswith(".onnx")]
-    encoders = [path for path in found if PurePosixPath(path).stem.startswith(_ENCODER)]
-    for encoder in sorted(encoders, key=len):  # the plain one is the shortest
-        decoder = encoder.replace(_ENCODER, _DECODER)
-        if decoder in found and onnx in ("", encoder, decoder):
-            parts = {"encoder": encoder, "decoder": decoder}
-            data = (f"{each}{ending}" for each in parts.values() for ending in ("_data", ".data"))
-            beside = [path for start in data for path in sorted(files) if path.startswith(start)]
-            return (*(CardFile(path, part=part) for part, path in parts.items()), *map(CardFile, beside))
+    pair = choose_pair(files, _ENCODER, (_DECODER,), onnx)
+    if pair:
+        return card_files({"encoder": pair[0], "decoder": pair[1]}, files)
+    found = ", ".join([path for path in files if path.endswith(".onnx")][:4]) or "none"
     raise CardError(
-        f"{where}: expected onnx/{_ENCODER}.onnx and onnx/{_DECODER}.onnx, got {', '.join(found[:4]) or 'none'}; "
+        f"{where}: expected onnx/{_ENCODER}.onnx and onnx/{_DECODER}.onnx, got {found}; "
         "write a card.toml for files of other names (docs/segment.md), or pixwise export makes them of a checkpoint"
     )
