@@ -46,7 +46,7 @@ def test_a_decoder_that_is_meant_is_taken():
 def test_external_data_comes_along():
     files = [*FILES, "onnx/encoder_model.onnx_data", "onnx/decoder_model_merged.onnx.data", "onnx/other.onnx_data"]
     beside = [file.path for file in caption_files(files, "mine") if not file.part]
-    assert beside == ["onnx/decoder_model_merged.onnx.data", "onnx/encoder_model.onnx_data"]
+    assert beside == ["onnx/encoder_model.onnx_data", "onnx/decoder_model_merged.onnx.data"]
 
 
 @pytest.mark.parametrize(
