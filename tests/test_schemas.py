@@ -36,7 +36,7 @@ def filled(cls, count=2):
         for spec in columns(cls)
     }
     made |= {
-        spec.name: np.ones(shape)
+        spec.name: np.ones([1 if isinstance(n, str) else n for n in shape], spec.metadata["dtype"])
         if (shape := spec.metadata["shape"]) and cls is not Embedding
         else one_of(spec.metadata["dtype"])
         for spec in values(cls)

@@ -10,7 +10,6 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from pixwise.errors import OptionError, nearest
-from pixwise.picture import Picture
 from pixwise.pool import shared_pool
 from pixwise.results import Caption
 from pixwise.task import check_on_error
@@ -18,6 +17,8 @@ from pixwise.task_table import TASKS, task_class
 
 __all__ = ["alt_text", "named", "names_checked", "one_liner"]
 
+_SOURCE = "a path, bytes, an open file, a data URI, a Pillow image, a uint8 array, or a list of those."
+_CLIP_SOURCE = "a list of pictures, an animation, a folder of frames, a (T, H, W, 3) uint8 array, or a list of lists."
 _LOAD = {"device": "auto", "threads": 0, "precision": "", "offline": None, "accept_licence": ()}
 
 
@@ -29,11 +30,11 @@ def one_liner(name: str) -> Callable[..., Any]:
         check_on_error(on_error)
         options = named(name, cls, args, options)
         model = options.pop("model", "")
-        if isinstance(source, list | tuple) or on_error == "return":
+        if cls.is_many(source) or on_error == "return":
             return shared_pool().task(name, model, **options)(source, on_error=on_error)
         started = time.perf_counter()
         opening = {key: options[key] for key in ("limits", "allow_urls", "background") if key in options}
-        picture = Picture.open(source, **opening)  # first: a wrong path must not cost the fetching of a model
+        picture = cls.open_source(source, **opening)  # first: a wrong path must not cost the fetching of a model
         opened = 1e3 * (time.perf_counter() - started)
         answer = shared_pool().task(name, model, **options)(picture)
         return replace(answer, timings_ms={**answer.timings_ms, "open": opened})
@@ -43,7 +44,7 @@ def one_liner(name: str) -> Callable[..., Any]:
     ask.__doc__ = (
         f"{TASKS[name].help}\n\n"
         "Args:\n"
-        "    source: a path, bytes, an open file, a data URI, a Pillow image, a uint8 array, or a list of those.\n"
+        f"    source: {_CLIP_SOURCE if cls.of_clips else _SOURCE}\n"
         "    model: a card's id, a folder, an ONNX file or hf:owner/name; empty for the default.\n"
         f"    on_error: for lists: `raise`, or `return` each error in its place.\n\n{inspect.getdoc(cls)}\n"
         f"\nReturns:\n    {cls.result_type.__name__}, or a list of them for a list.\n"

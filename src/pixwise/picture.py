@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,37 @@ class Picture:
             if enough and self._ends_last(scale):
                 return self._decode(scale)
         return self._decode(1)
+
+    def frames_at(self, indices: Sequence[int]) -> Iterator[Picture]:
+        """Frames of an animation, or pages of a TIFF, as pictures of their own; one is held at a time.
+
+        Args:
+            indices: from 0, each above the one before: a GIF is decoded from its start, once.
+
+        Raises:
+            PictureError: one cannot be decoded, or is of another size than the first.
+        """
+        if self._image is not None:
+            yield from (self for _ in indices)
+            return
+        image = open_decoder(self.format, self._data)
+        for index in indices:
+            name = f"{self.source}, frame {index}"
+            with guarded(name, self.format):
+                stored = self._frame_of(image, index, name)
+            yield Picture(name, b"", stored, header_of_memory(stored), self.background)
+
+    def _frame_of(self, image: Image.Image, index: int, name: str) -> Image.Image:
+        """A frame, upright; its size is checked before it is decoded."""
+        first_wh = image.size
+        image.seek(index)
+        if image.size != first_wh:
+            raise PictureError(
+                f"{name}: size must be {first_wh[0]} x {first_wh[1]} like the first, got {image.width} x "
+                f"{image.height}; save its pages as files, and give those"
+            )
+        image.load()
+        return turn(image.copy(), self._header.turn)
 
     def _ends_last(self, scale: int) -> bool:
         """A scaled size is rounded up: what stands for less than a pixel must stay at the right and the bottom."""

@@ -15,6 +15,7 @@
     Caption      a picture      text, score, tokens, stop, alt_text
     Membership   a picture      whether it is in a collection, and how sure that is
     ClassMap     a class        label, id, share of the picture    .mask("sky")
+    Actions      a clip         labels, scores; the frames that were looked at
     Matte        a picture      what is foreground: alpha           .mask()  .cut(picture)  .over(picture, ground)
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from pixwise.answers.actions import Actions
 from pixwise.answers.class_map import ClassMap
 from pixwise.answers.matte import Matte
 from pixwise.answers.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Caption", "ClassMap", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities", "ImageInfo",
+    "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities",
+    "ImageInfo",
     "LabelScores", "Masks", "Matte", "Membership", "ModelInfo", "Moderation", "Quality", "Result", "TextLines",
     "Verification", "column", "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
@@ -365,6 +368,7 @@ RESULTS: tuple[type[Result], ...] = (
     Membership,
     Matte,
     ClassMap,
+    Actions,
 )
 
 

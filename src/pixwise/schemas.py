@@ -148,7 +148,8 @@ def _value(spec: Field) -> Schema:
     """A scalar, or lists; a letter in the shape leaves the length open."""
     dtype, shape = spec.metadata["dtype"], spec.metadata["shape"]
     own = getattr(dtype, "schema", None)
-    cell: Schema = own or {"type": "number" if shape else _TYPES[dtype.__name__]}
+    of_array = "integer" if issubclass(dtype, np.integer) else "number"
+    cell: Schema = own or {"type": of_array if shape else _TYPES[dtype.__name__]}
     return {**_nested(cell, shape), "description": spec.metadata["doc"]}
 
 

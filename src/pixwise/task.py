@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal, Self, overload
 import numpy as np
 from PIL import Image
 
+from pixwise.clip import Clip
 from pixwise.errors import CardError, OptionError, ShapeError, check_range, nearest
 from pixwise.loading import as_loaded, check_helpers, load_card, load_helpers, load_model
 from pixwise.picture import Limits, Picture, check_background
@@ -55,6 +56,7 @@ class Task:
     needs: ClassVar[tuple[str, ...]] = ()  # tasks whose answers `preprocess(picture, **answers)` takes, by their names
     part: ClassVar[str] = "model"  # which part of the model takes the pixels
     aliases: ClassVar[Mapping[str, str]] = {}  # other names of options in one-line calls: px.segment(p, point=(3, 4))
+    of_clips: ClassVar[bool] = False  # its question is about several pictures: a list is one source, see `is_many`
     positional: ClassVar[str] = ""  # the option that follows the picture in a one-line call: px.zeroshot(p, labels)
 
     card: Card
@@ -225,17 +227,29 @@ class Task:
         """Answer for one source, or for a list in the same order.
 
         Args:
-            source: anything `Picture.open` takes, or a list of it.
+            source: anything `Picture.open` takes, or a list of it. Of a task about clips, anything `Clip.open` takes,
+                or a list of that.
             on_error: `raise` the first error, or `return` each error in its item's place.
         """
         check_on_error(on_error)
-        many = list(source) if isinstance(source, list | tuple) else [source]
+        is_many = self.is_many(source)
         answers = []
-        for answer in self.stream(many):
+        for answer in self.stream(source if is_many else [source]):
             if isinstance(answer, Exception) and on_error == "raise":
                 raise answer
             answers.append(answer)
-        return answers if isinstance(source, list | tuple) else answers[0]
+        return answers if is_many else answers[0]
+
+    @classmethod
+    def is_many(cls, source: Any) -> bool:
+        """Whether this is a list of sources, and not one: of a task about clips, whether it is a list of clips."""
+        several = isinstance(source, list | tuple)
+        return several and (not cls.of_clips or any(isinstance(each, list | tuple | Clip) for each in source))
+
+    @classmethod
+    def open_source(cls, source: Any, **opening: Any) -> Picture | Clip:
+        """What the task is asked about; `opening` is what `Picture.open` takes."""
+        return Clip.open(source, **opening) if cls.of_clips else Picture.open(source, **opening)
 
     def stream(self, sources: Iterable[Any]) -> Iterator[Any]:
         """Answers in order, each a result or the error of its item; at most one batch of sources is held."""
@@ -251,7 +265,8 @@ class Task:
     def _start(self, source: Any) -> _Item | Exception:
         try:
             started = time.perf_counter()
-            picture = Picture.open(source, limits=self.limits, allow_urls=self.allow_urls, background=self.background)
+            opening = {"limits": self.limits, "allow_urls": self.allow_urls, "background": self.background}
+            picture = self.open_source(source, **opening)
             opened = time.perf_counter()
             feeds, fit = self.preprocess(picture, **self.answers_needed(picture))
             ended = time.perf_counter()

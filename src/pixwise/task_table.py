@@ -88,6 +88,9 @@ TASKS: dict[str, TaskEntry] = {
     "semantic": TaskEntry(
         "pixwise.tasks.semantic", "SemanticSegmenter", "Say which class each pixel belongs to.", analysed=False
     ),
+    "action": TaskEntry(
+        "pixwise.tasks.action", "ActionRecognizer", "Say what happens in a clip, a list of frames.", analysed=False
+    ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer

@@ -13,6 +13,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 TASKS_MAY = {
     "answers",
     "picture",
+    "clip",
     "reading",
     "pixels",
     "boxes",

@@ -121,6 +121,8 @@ def told(spec: Field, stored: Any) -> Any:
     shape = spec.metadata["shape"]
     if hasattr(stored, "told"):
         return stored.told()
+    if shape and "json" not in spec.metadata and stored.dtype.kind in "iu":
+        return stored.tolist()
     if not shape or ("json" in spec.metadata and not any(isinstance(length, str) for length in shape)):
         return _plain(stored)
     return np.array([float(str(number)) for number in stored.reshape(-1)]).reshape(stored.shape).tolist()

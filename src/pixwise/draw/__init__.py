@@ -21,6 +21,7 @@ from pixwise.draw.palette import PALETTE, colour_of, colours_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import (
+    Actions,
     Caption,
     Classes,
     ClassMap,
@@ -148,7 +149,7 @@ def _(result: Codes, canvas: Canvas) -> None:
 
 
 @draw_into.register
-def _(result: Classes, canvas: Canvas) -> None:
+def _(result: Classes | Actions, canvas: Canvas) -> None:
     canvas.legend([LegendRow(f"{row.label} {row.score:.2f}", colour_of(row.label)) for row in result])
 
 

@@ -11,6 +11,7 @@ Engines:
     rapidocr      printed text by PP-OCR           text.py
     salient-cut   what stands out from the border  cutout.py
     grabcut       what is pointed at, by colours   grabcut.py
+    motion        what moves between frames        motion.py
     pixels        the feeds as they are: for tasks that are arithmetic on pixels
 """
 
@@ -26,6 +27,7 @@ from pixwise.engines.codes import CodeFinder
 from pixwise.engines.cutout import SalientCut
 from pixwise.engines.engine import Engine
 from pixwise.engines.grabcut import GrabCutSession
+from pixwise.engines.motion import Motion
 from pixwise.engines.people import HaarFaces, HogPeople
 from pixwise.engines.text import PrintedText
 from pixwise.errors import CardError, nearest
@@ -115,5 +117,6 @@ ENGINES: dict[str, Callable[[int], Any]] = {
     "rapidocr": PrintedText,
     "salient-cut": SalientCut,
     "grabcut": GrabCutSession,
+    "motion": Motion,
     "pixels": lambda threads: PixelSession(),
 }

@@ -226,12 +226,12 @@ def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, lice
     from pixwise.own.heads import classes_head
 
     config, on_hub = checkpoint.config, bool(checkpoint.commit)
-    has_classes = family.task in ("classify", "detect")
+    has_classes = family.task in ("action", "classify", "detect")
     return {
         "id": id,
         "task": family.task,
         "title": f"{family.title}, exported from {checkpoint.title}",
-        "head": family.head or (classes_head(config) if family.task == "classify" else ""),
+        "head": family.head or (classes_head(config) if family.task in ("action", "classify") else ""),
         "licence": licence,
         **({"commercial": False} if "NC" in licence.upper().split("-") else {}),
         "repo": checkpoint.name if on_hub else "",

@@ -77,7 +77,8 @@ class Checkpoint:
         try:
             with quiet():
                 made = transformers.AutoImageProcessor.from_pretrained(self.name, revision=self.revision or None)
-                return np.asarray(made(image, return_tensors="np")["pixel_values"])
+                found = np.asarray(made(image, return_tensors="np")["pixel_values"])
+                return found.reshape(-1, *found.shape[-3:])  # processors of clips take it for a clip of one frame
         except Exception:  # it may need torchvision, or a file that this checkpoint lacks
             return None
 

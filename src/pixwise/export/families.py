@@ -7,6 +7,7 @@ from typing import Any
 
 from pixwise.errors import CardError, OptionError
 from pixwise.export.captioners import blip_parts, captioner_options, encoder_decoder_parts
+from pixwise.export.clips import clip_classifier_parts, frames_option
 from pixwise.export.detectors import detr_parts, fixed_size_parts
 from pixwise.export.parts import Family
 from pixwise.export.segmenters import sam2_parts, sam_parts, segmenter_options
@@ -32,6 +33,7 @@ _DINO, _REGISTERS = "Oquab et al. 2023, arXiv:2304.07193", "Darcet et al. 2023, 
 _CONVNEXT, _VIT = "Liu et al. 2022, arXiv:2201.03545", "Dosovitskiy et al. 2020, arXiv:2010.11929"
 _ENDING = ("ForImageClassification",)
 _ANY_CLASSES = "AutoModelForImageClassification"
+_ANY_CLIP = "AutoModelForVideoClassification"
 _ANY_MAP, _MAPS = "AutoModelForSemanticSegmentation", ("ForSemanticSegmentation",)
 
 FAMILIES: tuple[Family, ...] = (
@@ -87,6 +89,14 @@ FAMILIES: tuple[Family, ...] = (
         for title, kind, paper in (
             ("SegFormer", "segformer", "Xie et al. 2021, arXiv:2105.15203"),
             ("DPT", "dpt", "Ranftl et al. 2021, arXiv:2103.13413"),
+        )
+    ),
+    *(
+        Family(title, (kind,), "action", _ANY_CLIP, clip_classifier_parts, "", paper, frames_option)
+        for title, kind, paper in (
+            ("VideoMAE", "videomae", "Tong et al. 2022, arXiv:2203.12602"),
+            ("TimeSformer", "timesformer", "Bertasius et al. 2021, arXiv:2102.05095"),
+            ("ViViT", "vivit", "Arnab et al. 2021, arXiv:2103.15691"),
         )
     ),
     Family("DETR", ("detr",), "detect", "DetrForObjectDetection", detr_parts, "detr_softmax", _DETR),

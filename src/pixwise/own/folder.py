@@ -186,6 +186,8 @@ def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[s
         none = [name for name in names_from_config(config, where) if name.lower() == "background"]
         return {"nothing": none[0]} if none else {}
     kind = str(config.get("model_type"))
+    if task == "action":
+        return {"frames": config["num_frames"]} if config.get("num_frames") else {}
     return {"pairs": _PAIRS[kind]} if kind in _PAIRS else {}
 
 
@@ -225,6 +227,8 @@ def _card_of_configs(folder: Path, task: str, onnx: str) -> Card:
     found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file())
     names = ("preprocessor_config.json", "tokenizer_config.json", "generation_config.json")
     preprocessor, tokenizer, generation = (_read_json(folder / name) if name in found else None for name in names)
+    if preprocessor is None and "video_preprocessor_config.json" in found:
+        preprocessor = _read_json(folder / "video_preprocessor_config.json")
     told = {"tokenizer": tokenizer, "generation": generation}
     config, id = _read_json(folder / "config.json"), folder.resolve().name
     card = card_from_configs(config, preprocessor, found, task=task, id=id, onnx=onnx, **told)

@@ -23,6 +23,7 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = {  # how the name of the architecture 
     "ForObjectDetection": ("detect",),
     "ForSemanticSegmentation": ("semantic",),
     "ForImageClassification": ("classify",),
+    "ForVideoClassification": ("action",),
     "ForImageClassificationWithTeacher": ("classify",),
     "BlipForConditionalGeneration": ("caption",),
     "VisionEncoderDecoderModel": ("caption",),
@@ -109,7 +110,7 @@ def head_of(config: Config, task: str, architecture: str, where: str) -> str:
     Raises:
         CardError: none does.
     """
-    if task == "classify":
+    if task in ("action", "classify"):
         return classes_head(config)
     if task in _ANY_KIND:
         return _ANY_KIND[task]
@@ -123,5 +124,5 @@ def head_of(config: Config, task: str, architecture: str, where: str) -> str:
 
 
 def classes_head(config: Config) -> str:
-    """Head of tasks/classify.py."""
+    """Head of tasks/classify.py and tasks/action.py."""
     return "sigmoid" if config.get("problem_type") == "multi_label_classification" else "softmax"

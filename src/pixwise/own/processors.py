@@ -30,6 +30,7 @@ _CLIP = {
 _PLAIN = {"do_resize": True, "do_rescale": True, "rescale_factor": 1 / 255, "do_normalize": True}
 _SHORTEST = {"int_is": "shortest_edge"}  # what a bare `"size": 224` means
 _DETR = {**_PLAIN, **_SHORTEST, **_IMAGENET, "resample": 2, "size": 800, "max_size": 1333, "do_pad": True}
+_VIDEO = {**_PLAIN, **_SHORTEST, **_HALF, "resample": 2, "do_center_crop": True, "size": 224, "crop_size": 224}
 _STRETCHED = {**_PLAIN, **_IMAGENET, "resample": 2, "do_normalize": False, "size": {"height": 640, "width": 640}}
 _CROPPED = {**_PLAIN, **_SHORTEST, "resample": 3, "do_center_crop": True, "size": 224, "crop_size": 224}
 
@@ -61,6 +62,8 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "Sam2": {**_PLAIN, **_IMAGENET, "resample": 2, "size": {"height": 1024, "width": 1024}},
     "Segformer": {**_PLAIN, **_IMAGENET, "resample": 2, "size": 512, "do_center_crop": False},
     "Siglip": {**_PLAIN, **_HALF, "resample": 3, "size": 224},
+    "VideoMAE": _VIDEO,
+    "Vivit": {**_VIDEO, "size": 256, "rescale_factor": 1 / 127.5, "offset": True},
     "ViT": {**_PLAIN, **_HALF, "resample": 2, "size": 224},
 }
 _ENLARGED = ("ConvNext", "Levit", "PoolFormer")  # resized to size / crop_pct
@@ -98,8 +101,9 @@ def recipe_from_config(preprocessor: Config | None, config: Config, where: str) 
 
 def _kind(preprocessor: Config) -> str:
     """`ViTImageProcessorFast`, `ViTFeatureExtractor` → `ViT`."""
-    name = str(preprocessor.get("image_processor_type") or preprocessor.get("feature_extractor_type") or "")
-    for ending in ("Pil", "Fast", "ImageProcessor", "FeatureExtractor"):
+    keys = ("image_processor_type", "feature_extractor_type", "video_processor_type")
+    name = str(next((preprocessor[key] for key in keys if preprocessor.get(key)), ""))
+    for ending in ("Pil", "Fast", "ImageProcessor", "FeatureExtractor", "VideoProcessor"):
         name = name.removesuffix(ending)
     return name
 
@@ -182,7 +186,7 @@ def _crop(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
 def _numbers(kind: str, table: Config, where: str) -> dict[str, Any]:
     """Scale, offset, mean and standard deviation, in the order of the tensor's channels."""
     scale = float(table.get("rescale_factor", 1 / 255)) if table.get("do_rescale", True) else 1.0
-    offset = table.get("rescale_offset") or 0.0
+    offset = table.get("rescale_offset") or table.get("offset") or 0.0
     mean, std = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
     if table.get("do_normalize"):
         mean, std = (_three(table, key, where) for key in ("image_mean", "image_std"))

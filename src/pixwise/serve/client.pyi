@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from pixwise.results import (
+    Actions,
     Caption,
     Classes,
     ClassMap,
@@ -327,6 +328,30 @@ class Client:
         on_error: OnError = "raise",
         min_share: float = 0.0,
     ) -> ClassMap: ...
+    @overload
+    def action(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float = 0.01,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> list[Actions]: ...
+    @overload
+    def action(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float = 0.01,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> Actions: ...
     @overload
     def caption(
         self,
@@ -668,6 +693,30 @@ class AsyncClient:
         on_error: OnError = "raise",
         min_share: float = 0.0,
     ) -> ClassMap: ...
+    @overload
+    async def action(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float = 0.01,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> list[Actions]: ...
+    @overload
+    async def action(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float = 0.01,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> Actions: ...
     @overload
     async def caption(
         self,
