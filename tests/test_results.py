@@ -66,6 +66,7 @@ def made_up(cls, seed, count):
         if hasattr(kind, "read"):
             made[spec.name] = kind.read(random.integers(0, 256, (480, 640)).astype(np.uint8))
             continue
+        shape = tuple(9 if isinstance(n, str) else n for n in shape)
         made[spec.name] = random.uniform(0, 500, shape).astype(kind) if shape else kind(random.uniform(0, 500))
     return cls(image=IMAGE, model=MODEL, **made)
 
