@@ -133,9 +133,7 @@ def test_a_folder_elsewhere_can_be_named(tmp_path):
     path = written(tmp_path)
     (tmp_path / "found").rename(tmp_path / "pngs")
     assert read_panoptic(path, tmp_path / "pngs").entries[0].open().ids.shape == (7, 9)
-    with pytest.raises(
-        SourceError, match=r"a\.png: expected a PNG of segment ids, got No such file.*; check the folder"
-    ):
+    with pytest.raises(SourceError, match=r"a\.png: expected a PNG, got No such file.*; check"):
         read_panoptic(path).entries[0].open()
 
 
@@ -168,7 +166,7 @@ def test_pngs_that_are_no_maps_are_told(tmp_path):
     with pytest.raises(DataError, match=r"a\.png: every id of the map must have a segment, got 65793 without"):
         entry.open()
     entry.path.write_bytes(entry.path.read_bytes()[:40])
-    with pytest.raises(SourceError, match=r"a\.png: expected a PNG of segment ids, got"):
+    with pytest.raises(SourceError, match=r"a\.png: expected a PNG, got"):
         entry.open()
 
 

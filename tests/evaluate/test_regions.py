@@ -10,7 +10,15 @@ from torchmetrics.functional.segmentation import dice_score
 from torchmetrics.segmentation import MeanIoU
 
 from pixwise.errors import DataError, OptionError, ShapeError
-from pixwise.evaluate.regions import ClassQuality, boundary, boundary_iou, class_confusion, dice, mask_iou
+from pixwise.evaluate.regions import (
+    ClassQuality,
+    boundary,
+    boundary_iou,
+    class_confusion,
+    class_quality,
+    dice,
+    mask_iou,
+)
 
 CLASSES = 5
 
@@ -131,3 +139,19 @@ def test_ids_that_are_no_class_are_refused():
     assert class_confusion(good + 255, good, 3, ignore=255).sum() == 0
     with pytest.raises(OptionError, match="share must be a number from 0 to 1, got 2"):
         boundary(np.ones((3, 3), bool), 2)
+
+
+def test_pictures_are_added_up_whatever_classes_they_have():
+    pairs = [made(seed, classes=3 + seed) for seed in range(3)]
+    ours = class_quality(iter(pairs))
+    assert np.array_equal(ours.confusion, confusion(pairs))
+    assert class_quality([], 3).confusion.shape == (3, 3)
+    assert class_quality([(np.array([[255, 0]]), np.array([[1, 0]]))], ignore=255).confusion.tolist() == [
+        [1, 0],
+        [0, 0],
+    ]
+
+
+def test_ids_that_cannot_be_counted_are_told():
+    with pytest.raises(DataError, match="ids must be below 1024, got 65535; say how many classes there are, or which"):
+        class_quality([(np.array([[65_535]]), np.array([[0]]))])

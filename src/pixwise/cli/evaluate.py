@@ -1,4 +1,4 @@
-"""`pixwise eval VERB`: how good answers are, by the user's own truth."""
+"""`pixwise eval VERB`: how good answers are, by the user's own truth; verification here, files in `measures.py`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from pixwise.cli.ask import load
 from pixwise.cli.endings import say
+from pixwise.cli.measures import VERBS
 from pixwise.cli.model_rows import print_json, print_table
 from pixwise.cli.options import CODE_ROWS, Verb, VerbGroup, limit_options, model_options, option
 from pixwise.cli.progress import Progress
@@ -83,6 +84,7 @@ command = VerbGroup(
                 *model_options(needs=Identifier.needs),
                 *limit_options(),
             ],
-        )
+        ),
+        *VERBS,
     ],
 )

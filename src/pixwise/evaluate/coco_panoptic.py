@@ -23,6 +23,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixwise.errors import DataError, OutputError, PixwiseError, ShapeError, SourceError, check_shape
+from pixwise.evaluate.map_files import read_png
 from pixwise.evaluate.panoptic import Category, PanopticMap, Segment
 
 __all__ = [
@@ -73,12 +74,7 @@ class PanopticEntry:
             SourceError: there is no such PNG, or a broken one.
             DataError: it is no map of ids, or does not go with its segments.
         """
-        try:
-            with Image.open(self.path, formats=("PNG",)) as image:
-                mode, pixels = image.mode, np.asarray(image)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise SourceError(f"{self.path}: expected a PNG of segment ids, got {why}; check the folder") from error
+        mode, pixels = read_png(self.path)
         if mode not in ("RGB", "RGBA"):
             raise DataError(
                 f"{self.path}: must be a PNG in colours, R + 256 G + 256² B, got one of mode {mode}; "

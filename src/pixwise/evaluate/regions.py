@@ -6,6 +6,7 @@ truth (H, W), found (H, W) bool ─▶ mask_iou · dice · boundary_iou
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,13 @@ import numpy.typing as npt
 
 from pixwise.errors import DataError, ShapeError, check_range, check_shape
 
-__all__ = ["ClassQuality", "boundary", "boundary_iou", "class_confusion", "dice", "mask_iou"]
+__all__ = ["ClassQuality", "added", "boundary", "boundary_iou", "class_confusion", "class_quality", "dice", "mask_iou"]
 
 Ids = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+
+_MOST = 1024  # classes whose number nobody told: their confusion takes 8 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +105,40 @@ def class_confusion(truth: Ids, found: Ids, classes: int, ignore: int | None = N
                 f"{name}: ids must be from 0 to {classes - 1}, got {bad}; give as many classes as there are"
             )
     return np.bincount(mine * classes + theirs, minlength=classes**2).reshape(classes, classes)
+
+
+def class_quality(pairs: Iterable[tuple[Ids, Ids]], classes: int = 0, ignore: int | None = None) -> ClassQuality:
+    """Measure pictures: the true and the found class of each pixel.
+
+    Args:
+        pairs: as for `class_confusion`.
+        classes: how many there are; 0 for as many as occur.
+        ignore: as for `class_confusion`.
+
+    Raises:
+        DataError: an id is no class; unless told how many there are, those from 1024 up are none.
+    """
+    tables = (
+        class_confusion(truth, found, classes or _classes_of(truth, found, ignore), ignore) for truth, found in pairs
+    )
+    return ClassQuality(added(tables, classes))
+
+
+def added(tables: Iterable[npt.NDArray[np.int64]], classes: int = 0) -> npt.NDArray[np.int64]:
+    """The sum of confusions, each as large as the classes that it knows; (C, C) of all, or of at least `classes`."""
+    total = np.zeros((classes, classes), np.int64)
+    for table in tables:
+        total = np.pad(total, (0, max(0, len(table) - len(total))))
+        total[: len(table), : len(table)] += table
+    return total
+
+
+def _classes_of(truth: Ids, found: Ids, ignore: int | None) -> int:
+    known = np.unique(truth)
+    highest = max(int(known[known != ignore].max(initial=0)), int(np.asarray(found).max(initial=0)))
+    if highest >= _MOST:
+        raise DataError(f"ids must be below {_MOST}, got {highest}; say how many classes there are, or which to ignore")
+    return highest + 1
 
 
 def mask_iou(truth: Bools, found: Bools) -> float:
