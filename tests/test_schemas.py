@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pixwise.analysis import Analysis, Outcome
+from pixwise.answers.raster import Raster
 from pixwise.cli.sinks import LinesSink
 from pixwise.errors import PictureError
 from pixwise.masks import Mask
@@ -21,7 +22,8 @@ IMAGE = ImageInfo("street.jpg", 640, 480, "0" * 64)
 
 def one_of(kind):
     """A value of a declared type."""
-    return kind.read(np.ones((480, 640), np.uint8)) if hasattr(kind, "read") else kind(1)
+    shape = (480, 640, 3) if kind is Raster else (480, 640)
+    return kind.read(np.ones(shape, np.uint8)) if hasattr(kind, "read") else kind(1)
 
 
 def filled(cls, count=2):

@@ -25,6 +25,7 @@ __all__ = [
     "centre_crop",
     "check_pixels",
     "crop",
+    "mirrored",
     "normalise",
     "pad",
     "plan",
@@ -202,6 +203,22 @@ def pad(
     return out
 
 
+def mirrored(pixels: npt.NDArray, size_hw: tuple[int, int]) -> npt.NDArray:
+    """Go on at the right and below with the mirror image, its edge twice, as often as is needed.
+
+    Args:
+        pixels: (H, W, ...) array.
+        size_hw: the size that comes back; not smaller than the array.
+
+    Returns:
+        (h, w, ...) array; `pixels` itself where nothing is missing.
+    """
+    below, beside = (want - have for want, have in zip(size_hw, pixels.shape[:2], strict=True))
+    if not (below or beside):
+        return pixels
+    return np.pad(pixels, [(0, below), (0, beside), *[(0, 0)] * (pixels.ndim - 2)], mode="symmetric")
+
+
 def normalise(pixels: Pixels, recipe: Recipe) -> npt.NDArray:
     """Turn bytes into the numbers of the tensor, by a table of 256 entries per channel.
 
@@ -307,13 +324,17 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
     tensor = normalise(pixels, recipe)
     corner_yx, tensor_hw = (0, 0), content_hw
     if recipe.pad != "none":
-        step = recipe.pad_multiple
-        tensor_hw = recipe.pad_hw if min(recipe.pad_hw) > 0 else tuple(-(-side // step) * step for side in content_hw)
+        step, least = recipe.pad_multiple, recipe.pad_least
+        grown_hw = tuple(-(-(side + least) // step) * step for side in content_hw)
+        tensor_hw = recipe.pad_hw if min(recipe.pad_hw) > 0 else grown_hw
         if tensor_hw[0] < content_hw[0] or tensor_hw[1] < content_hw[1]:
             raise CardError(f"input.pad_hw must hold {content_hw} pixels, got {recipe.pad_hw}; mend the card")
         if recipe.pad == "centre":
             corner_yx = tuple((want - have) // 2 for want, have in zip(tensor_hw, content_hw, strict=True))
-        tensor = _pad_tensor(tensor, tensor_hw, corner_yx, recipe)
+        if recipe.pad_with == "mirror":
+            tensor = normalise(mirrored(pixels, tensor_hw), recipe)
+        else:
+            tensor = _pad_tensor(tensor, tensor_hw, corner_yx, recipe)
     fit = Fit(picture_hw, tensor_hw, content_hw, scale_xy, (float(corner_yx[1] - left), float(corner_yx[0] - top)))
     return tensor, fit
 

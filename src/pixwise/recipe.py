@@ -15,7 +15,7 @@ Resize = Literal["none", "stretch", "shortest", "longest", "closest", "square"]
 _CHOICES = {
     "resize": get_args(Resize), "rounding": ("down", "nearest"), "resample": get_args(Resample),
     "multiples": ("nearest", "below"), "channels": ("RGB", "BGR"), "pad": ("none", "corner", "centre"),
-    "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
+    "pad_with": ("value", "mirror"), "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
 }  # fmt: skip
 
 
@@ -41,6 +41,8 @@ class Recipe:
         mean, std: per channel, in the order of the tensor.
         pad: where the picture lies inside the padded tensor, if it is padded.
         pad_hw: size after padding; (0, 0) is up to the next multiple of `pad_multiple`.
+        pad_least: at least so many rows and columns are added, before the next multiple of `pad_multiple` is taken.
+        pad_with: `value`, or the picture's own mirror image (`corner` only).
         pad_value: what is written into the tensor around the picture (after normalising).
         layout: axes of one row of the tensor.
         dtype: type of the tensor.
@@ -63,6 +65,8 @@ class Recipe:
     pad: Literal["none", "corner", "centre"] = "none"
     pad_hw: tuple[int, int] = (0, 0)
     pad_multiple: int = 1
+    pad_least: int = 0
+    pad_with: Literal["value", "mirror"] = "value"
     pad_value: float = 0.0
     layout: Literal["CHW", "HWC"] = "CHW"
     dtype: Literal["float32", "float16", "uint8"] = "float32"
@@ -84,10 +88,16 @@ class Recipe:
             value = getattr(self, field)
             if any(value) and min(value) < 1:
                 raise CardError(f"input.{field} must be two positive numbers, got {value}; leave it out for none")
-        for field, least in (("multiple_of", 1), ("pad_multiple", 1), ("max_side", 0)):
+        for field, least in (("multiple_of", 1), ("pad_multiple", 1), ("max_side", 0), ("pad_least", 0)):
             value = getattr(self, field)
             if value < least:
                 raise CardError(f"input.{field} must be at least {least}, got {value}; leave it out for {least}")
+
+        if self.pad_with == "mirror" and (self.pad != "corner" or any(self.pad_hw)):
+            raise CardError(
+                f'input.pad_with = "mirror" must have pad = "corner" and no pad_hw, got pad = {self.pad!r} and '
+                f"{self.pad_hw}; the picture goes on at the right and below"
+            )
 
     def _check_numbers(self) -> None:
         for field in ("scale", "offset", "pad_value", "mean", "std"):

@@ -250,7 +250,17 @@ def _map(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]
     return {"logits": logits if card.head == "channels_first" else logits.transpose(1, 2, 0)}
 
 
+def _larger(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """The pixels, stretched to their own extremes, enlarged to blocks."""
+    scale, most = card.options.get("scale", 1), 255 if card.head == "rgb_bytes" else 1
+    low, span = float(pixels.min()), float(np.ptp(pixels)) or 1.0
+    made = ((pixels - low) / span * most).repeat(scale, axis=1).repeat(scale, axis=2)
+    return {card.options.get("output", "output"): made.astype(np.float32)}
+
+
 HEADS = {
+    "rgb_shares": _larger,
+    "rgb_bytes": _larger,
     "channels_first": _map,
     "channels_last": _map,
     "logits": _matte,

@@ -56,6 +56,12 @@ def _class_map(folder: Path) -> None:
     tiny.save("segformer", tiny.make("segformer"), processor, folder)
 
 
+def _upscaler(folder: Path) -> None:
+    from oracle import upscalers
+
+    upscalers.save("pixelshuffledirect", upscalers.make("pixelshuffledirect"), folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
     "captioner": _captioner,
@@ -65,6 +71,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "finder": _finder,
     "florence2": _florence,
     "deeplab": _class_map,
+    "upscaler": _upscaler,
 }
 
 

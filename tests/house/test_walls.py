@@ -19,6 +19,8 @@ TASKS_MAY = {
     "boxes",
     "masks",
     "maps",
+    "tiles",
+    "repaint",
     "lazy",
     "points",
     "prompts",

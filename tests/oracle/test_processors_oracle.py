@@ -41,6 +41,8 @@ CASES = [
     ("efficientnet", "EfficientNet", {"do_center_crop": True, "include_top": False}),
     ("efficientnet", "EfficientNet", {"rescale_factor": 1 / 127.5, "rescale_offset": True}),
     ("segformer", "Segformer", {"size": {"height": 128, "width": 96}}),
+    ("swin2sr", "Swin2SR", {}),
+    ("swin2sr", "Swin2SR", {"pad_size": 16}),
     ("siglip", "Siglip", {}),
     ("dpt", "DPT", {}),
     ("dpt", "DPT", {"keep_aspect_ratio": True, "ensure_multiple_of": 14, "size": {"height": 280, "width": 280}}),

@@ -36,6 +36,7 @@ from pixwise.results import (
     Membership,
     Moderation,
     Quality,
+    Rendering,
     Result,
     TextLines,
     Verification,
@@ -217,6 +218,13 @@ def _(result: Matte, canvas: Canvas) -> None:
     odd = (np.arange(height)[:, None] // square + np.arange(width) // square) % 2
     board = Image.fromarray(np.where(odd, 204, 255).astype(np.uint8)).convert("RGB")
     canvas.image.paste(Image.composite(canvas.image, board, Image.fromarray(result.mask())))
+
+
+@draw_into.register
+def _(result: Rendering, canvas: Canvas) -> None:
+    if result.raster.pixels.size:  # at the picture's size, so that other answers can be drawn onto it
+        made = result.raster.image().resize(canvas.size_hw[::-1], Image.Resampling.LANCZOS)
+        canvas.image.paste(made)
 
 
 @draw_into.register

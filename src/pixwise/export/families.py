@@ -22,6 +22,7 @@ from pixwise.export.towers import (
     siglip_parts,
     vit_parts,
 )
+from pixwise.export.upscalers import swin2sr_parts, upscaler_options
 from pixwise.task_table import cards_of
 
 __all__ = ["FAMILIES", "family_of"]
@@ -141,6 +142,16 @@ FAMILIES: tuple[Family, ...] = (
         "sam2_tokens",
         "Ravi et al. 2024, arXiv:2408.00714",
         segmenter_options,
+    ),
+    Family(
+        "Swin2SR",
+        ("swin2sr",),
+        "upscale",
+        "Swin2SRForImageSuperResolution",
+        swin2sr_parts,
+        "rgb_shares",
+        "Conde et al. 2022, arXiv:2209.11345",
+        upscaler_options,
     ),
 )
 

@@ -29,8 +29,11 @@ def pictures_for(recipe: Recipe, image: Image.Image) -> tuple[np.ndarray, np.nda
         (2, 3, H, W) float32, the picture and its mirror image; (3, 3, h, w) of drawn upright pictures, so of another
         height and width where the recipe lets them vary.
     """
+    tall_hw = (640, 512)
+    if recipe.resize == "none":  # what looks at every pixel would take minutes for a large one
+        image, tall_hw = image.resize((88, 72), Image.Resampling.BICUBIC), (80, 64)
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    upright = [Image.fromarray(photo_like(640, 512, seed)) for seed in (1, 2, 3)]
+    upright = [Image.fromarray(photo_like(*tall_hw, seed)) for seed in (1, 2, 3)]
     return _rows([image, mirrored], recipe), _rows(upright, recipe)
 
 

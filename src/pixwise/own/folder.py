@@ -151,7 +151,7 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    nameless = ("background", "caption", "find", "segment")  # find: its labels are the user's
+    nameless = ("background", "caption", "find", "segment", "upscale")  # find: its labels are the user's
     names = names_from_config(config, id) if task not in nameless else ()
     if task == "segment":
         mine, options = segment_files(files, id, onnx), {}
@@ -185,6 +185,8 @@ def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[s
     if task == "semantic":
         none = [name for name in names_from_config(config, where) if name.lower() == "background"]
         return {"nothing": none[0]} if none else {}
+    if task == "upscale":
+        return {"scale": config["upscale"], "output": "reconstruction"}
     kind = str(config.get("model_type"))
     if task == "action":
         return {"frames": config["num_frames"]} if config.get("num_frames") else {}

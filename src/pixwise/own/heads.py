@@ -22,6 +22,7 @@ Config = Mapping[str, Any]
 _ENDINGS: Mapping[str, tuple[str, ...]] = {  # how the name of the architecture ends → tasks
     "ForObjectDetection": ("detect",),
     "ForSemanticSegmentation": ("semantic",),
+    "ForImageSuperResolution": ("upscale",),
     "ForImageClassification": ("classify",),
     "ForVideoClassification": ("action",),
     "ForImageClassificationWithTeacher": ("classify",),
@@ -61,6 +62,7 @@ HEADS: Mapping[str, Mapping[str, str]] = {  # task → model_type → head of th
         "owlvit": "owl",
     },
     "segment": SEGMENT_HEADS,
+    "upscale": {"swin2sr": "rgb_shares"},
 }
 _ANY_KIND: Mapping[str, str] = {"semantic": "channels_first"}  # one head for whatever has such an architecture
 _BY_KIND = ("find", "segment")  # tasks that the model_type tells, whatever the architecture is called

@@ -64,6 +64,7 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "Siglip": {**_PLAIN, **_HALF, "resample": 3, "size": 224},
     "VideoMAE": _VIDEO,
     "Vivit": {**_VIDEO, "size": 256, "rescale_factor": 1 / 127.5, "offset": True},
+    "Swin2SR": {"do_rescale": True, "rescale_factor": 1 / 255, "do_pad": True, "size_divisor": 8},
     "ViT": {**_PLAIN, **_HALF, "resample": 2, "size": 224},
 }
 _ENLARGED = ("ConvNext", "Levit", "PoolFormer")  # resized to size / crop_pct
@@ -221,6 +222,9 @@ def _pad(kind: str, table: Config, where: str) -> dict[str, Any]:
     """Padding to a stated size or multiple; padding to the largest of a batch is none, for one picture."""
     if not (table.get("do_pad") or table.get("pad_and_return_pixel_mask")):
         return {}
+    if kind == "Swin2SR":  # old configs call it pad_size; a side that is a multiple already grows, too
+        step = int(table.get("pad_size") or table["size_divisor"])
+        return {"pad": "corner", "pad_multiple": step, "pad_least": 1, "pad_with": "mirror"}
     if table.get("pad_size"):
         size = _size(table, where, "pad_size")
         return {"pad": "corner", "pad_hw": (size["height"], size["width"])}

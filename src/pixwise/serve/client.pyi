@@ -22,6 +22,7 @@ from pixwise.results import (
     Matte,
     Moderation,
     Quality,
+    Rendering,
     TextLines,
 )
 
@@ -352,6 +353,32 @@ class Client:
         frames: int = 0,
         stride: int = 0,
     ) -> Actions: ...
+    @overload
+    def upscale(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_pixels: int = 250000000,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    def upscale(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_pixels: int = 250000000,
+        progress: Any | None = None,
+    ) -> Rendering: ...
     @overload
     def caption(
         self,
@@ -717,6 +744,32 @@ class AsyncClient:
         frames: int = 0,
         stride: int = 0,
     ) -> Actions: ...
+    @overload
+    async def upscale(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_pixels: int = 250000000,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    async def upscale(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_pixels: int = 250000000,
+        progress: Any | None = None,
+    ) -> Rendering: ...
     @overload
     async def caption(
         self,
