@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixwise.answers.skeleton import Skeleton
 from pixwise.errors import OptionError, ShapeError
 from pixwise.masks import Mask
 from pixwise.results import (
@@ -52,7 +53,7 @@ def made_up(cls, seed, count):
         if spec.metadata["dtype"] is Mask:
             made[spec.name] = [Mask.from_array(random.random((480, 640)) > 0.9) for _ in range(count)]
             continue
-        kind, shape = spec.metadata["dtype"], (count, *(9 if n == "D" else n for n in spec.metadata["shape"]))
+        kind, shape = spec.metadata["dtype"], (count, *(9 if isinstance(n, str) else n for n in spec.metadata["shape"]))
         numbers = random.integers(0, 9000, shape) if kind is np.int64 else random.uniform(-50, 20_000, shape)
         made[spec.name] = [f"t{seed}é{i}" for i in range(count)] if kind is str else numbers.astype(kind)
         if spec.metadata["missing"]:
@@ -63,6 +64,9 @@ def made_up(cls, seed, count):
         return cls(image=IMAGE, model=MODEL, vector=unit(random.normal(size=8 + count)))
     for spec in values(cls):
         kind, shape = spec.metadata["dtype"], spec.metadata["shape"]
+        if kind is Skeleton:
+            made[spec.name] = Skeleton(tuple(f"left_{i}" for i in range(9)), ((0, 1), (1, 2)))
+            continue
         if hasattr(kind, "read"):
             made[spec.name] = kind.read(random.integers(0, 256, (480, 640)).astype(np.uint8))
             continue
@@ -132,7 +136,8 @@ def test_empty_has_no_rows_and_the_right_shapes(cls):
     assert nothing.image == IMAGE
     for spec in columns(cls):
         if spec.metadata["dtype"] not in (str, Mask):
-            assert getattr(nothing, spec.name).shape == (0, *(0 if n == "D" else n for n in spec.metadata["shape"]))
+            lengths = (0 if isinstance(length, str) else length for length in spec.metadata["shape"])
+            assert getattr(nothing, spec.name).shape == (0, *lengths)
 
 
 def test_an_empty_answer_is_still_true():

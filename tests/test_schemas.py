@@ -10,6 +10,7 @@ import pytest
 
 from pixwise.analysis import Analysis, Outcome
 from pixwise.answers.raster import Raster
+from pixwise.answers.skeleton import Skeleton
 from pixwise.cli.sinks import LinesSink
 from pixwise.errors import PictureError
 from pixwise.masks import Mask
@@ -23,6 +24,8 @@ IMAGE = ImageInfo("street.jpg", 640, 480, "0" * 64)
 def one_of(kind):
     """A value of a declared type."""
     shape = (480, 640, 3) if kind is Raster else (480, 640)
+    if kind is Skeleton:
+        return Skeleton(("nose",), ((0, 0),))
     return kind.read(np.ones(shape, np.uint8)) if hasattr(kind, "read") else kind(1)
 
 
@@ -34,7 +37,7 @@ def filled(cls, count=2):
     made = {
         spec.name: [given[spec.metadata["dtype"]]] * count
         if spec.metadata["dtype"] in given
-        else np.ones((count, *(1 if n == "D" else n for n in spec.metadata["shape"])), spec.metadata["dtype"])
+        else np.ones((count, *(1 if isinstance(n, str) else n for n in spec.metadata["shape"])), spec.metadata["dtype"])
         for spec in columns(cls)
     }
     made |= {

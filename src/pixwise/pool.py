@@ -113,7 +113,11 @@ class Pool:
         cls.check(card, options)
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         options["helpers"] = load_helpers(
-            card, cls.needs, options.get("helpers", {}), lambda need, model: self.task(need, model, **load), offline
+            card,
+            cls.needs_with(options),
+            options.get("helpers", {}),
+            lambda need, model: self.task(need, model, **load),
+            offline,
         )
         return cls(card=as_loaded(card), session=self.session(card, **load), **options)
 

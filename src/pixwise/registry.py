@@ -320,6 +320,8 @@ _FORMS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "share": ("a number from 0 to 1", lambda entry: _is_number(entry) and 0 <= entry <= 1),
     "count": ("a whole number above 0", lambda entry: _is_number(entry, int) and entry > 0),
     "id": ("a whole number from 0 up", lambda entry: _is_id(entry)),
+    "strings": ("a list of strings", lambda entry: isinstance(entry, list | tuple) and all(map(_is_text, entry))),
+    "pairs": ("pairs of whole numbers from 0 up", lambda entry: all(map(_is_pair, _listed(entry)))),
     "ids": ("whole numbers from 0 up, one or a list", lambda entry: all(map(_is_id, _listed(entry)))),
 }
 
@@ -340,6 +342,14 @@ def _listed(entry: Any) -> list[Any]:
     return list(entry) if isinstance(entry, list | tuple) else [entry]
 
 
+def _is_text(entry: Any) -> bool:
+    return isinstance(entry, str)
+
+
+def _is_pair(entry: Any) -> bool:
+    return isinstance(entry, list | tuple) and len(entry) == 2 and all(map(_is_id, entry))
+
+
 def _is_id(entry: Any) -> bool:
     return _is_number(entry, int) and entry >= 0
 
@@ -353,7 +363,8 @@ def check_card_options(card: Card, known: Mapping[str, str]) -> None:
 
     Args:
         card: the card.
-        known: option → its form: `str`, `bool`, `float`, `share` (0 to 1), `count` (above 0), `id` (from 0 up), `ids`.
+        known: option → its form: `str`, `bool`, `float`, `share` (0 to 1), `count` (above 0), `id` (from 0 up), `ids`,
+            `pairs` (of ids), `strings`.
 
     Raises:
         CardError: an option is misspelt, or of another form.

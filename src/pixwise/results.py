@@ -18,6 +18,7 @@
     Actions      a clip         labels, scores; the frames that were looked at
     Matte        a picture      what is foreground: alpha           .mask()  .cut(picture)  .over(picture, ground)
     Rendering    a picture      one that was made of it             .pixels()  .to_image()  .save(path)
+    Poses        people         keypoints, keypoint_scores, boxes   .point("nose")  .limbs()
 
 A result is frozen and made of read-only parallel arrays, row i of each belonging together; empty means length 0,
 nothing is optional. `len(result)`, `result[i]` and iteration give rows; `result.select(...)` keeps some; `to_dict()` is
@@ -41,6 +42,7 @@ import numpy.typing as npt
 from pixwise.answers.actions import Actions
 from pixwise.answers.class_map import ClassMap
 from pixwise.answers.matte import Matte
+from pixwise.answers.poses import Poses
 from pixwise.answers.rendering import Rendering
 from pixwise.answers.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.boxes import area
@@ -52,9 +54,10 @@ if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "Detections", "Embedding", "Faces", "Identities",
-    "ImageInfo", "LabelScores", "Masks", "Matte", "Membership", "ModelInfo", "Moderation", "Quality", "Rendering",
-    "Result", "TextLines", "Verification", "column", "columns", "result_from_dict", "schema_id", "value", "values",
+    "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "Detections", "Embedding", "Faces",
+    "Identities", "ImageInfo", "LabelScores", "Masks", "Matte", "Membership", "ModelInfo", "Moderation", "Poses",
+    "Quality", "Rendering", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict",
+    "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -371,6 +374,7 @@ RESULTS: tuple[type[Result], ...] = (
     Matte,
     ClassMap,
     Actions,
+    Poses,
 )
 
 

@@ -145,7 +145,7 @@ class Task:
         load = {"device": device, "threads": threads, "offline": offline, "accept_licence": accept_licence}
         options["helpers"] = load_helpers(
             card,
-            cls.needs,
+            cls.needs_with(options),
             options.get("helpers", {}),
             lambda need, model: task_class(need).load(model, **load),
             offline,
@@ -175,6 +175,11 @@ class Task:
     def given(self, **answers: Result) -> Self:
         """The same task with answers of other tasks that are known already, for one picture: `faces=faces`."""
         return replace(self, helpers={**self.helpers, **{name: _Known(answer) for name, answer in answers.items()}})
+
+    @classmethod
+    def needs_with(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Of `needs`, those that these options of a task leave open."""
+        return cls.needs
 
     def answers_needed(self, picture: Picture) -> dict[str, Result]:
         """What this task needs to know of a picture from other tasks."""

@@ -92,6 +92,9 @@ TASKS: dict[str, TaskEntry] = {
         "pixwise.tasks.action", "ActionRecognizer", "Say what happens in a clip, a list of frames.", analysed=False
     ),
     "upscale": TaskEntry("pixwise.tasks.upscale", "Upscaler", "Make the picture larger.", analysed=False),
+    "pose": TaskEntry(
+        "pixwise.tasks.pose", "PoseEstimator", "Find the joints of people: keypoints, skeletons.", analysed=False
+    ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer

@@ -16,7 +16,7 @@ import tokenizers
 from pixwise.engines.builtin import load_builtin
 from pixwise.picture import Picture
 from pixwise.registry import Card
-from pixwise.results import Faces, Result
+from pixwise.results import Detections, Faces, Result
 from pixwise.session import FakeSession, Tensor
 from pixwise.task_table import task_class
 
@@ -218,9 +218,18 @@ def fake_faces(picture: Picture) -> Faces:
     return Faces(scores=[0.9, 0.8], boxes=boxes, landmarks=landmarks)
 
 
+def fake_people(picture: Picture) -> Detections:
+    """Two people, side by side, each half of the picture wide, and a dog."""
+    height, width = picture.size_hw
+    boxes = np.float32([[0, 0, width / 2, height], [width / 2, 0, width, height], [0, 0, width, height]])
+    return Detections(labels=["person", "person", "dog"], label_ids=[0, 0, 16], scores=[0.9, 0.8, 0.7], boxes=boxes)
+
+
 def fake_helpers(task: str, *, nothing: bool = False) -> dict[str, Callable[[Picture], Result]]:
     """What answers for the tasks that a task needs."""
-    known = {"faces": (lambda picture: Faces.empty()) if nothing else fake_faces}
+    known = {"faces": fake_faces, "detect": fake_people}
+    if nothing:
+        known = {"faces": lambda picture: Faces.empty(), "detect": lambda picture: Detections.empty()}
     return {need: known[need] for need in task_class(task).needs}
 
 
@@ -258,9 +267,21 @@ def _larger(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarr
     return {card.options.get("output", "output"): made.astype(np.float32)}
 
 
+def _heatmaps(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """A bump per keypoint, some too low to be seen."""
+    random, (height, width) = _random(pixels), (side // 4 for side in pixels.shape[1:])
+    y, x = np.mgrid[:height, :width]
+    places, heights = random.uniform(0, (width, height), (len(card.names), 2)), random.uniform(0, 1, len(card.names))
+    bumps = [
+        tall * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 8) for (px, py), tall in zip(places, heights, strict=True)
+    ]
+    return {"heatmaps": np.float32(bumps)}
+
+
 HEADS = {
     "rgb_shares": _larger,
     "rgb_bytes": _larger,
+    "heatmaps": _heatmaps,
     "channels_first": _map,
     "channels_last": _map,
     "logits": _matte,

@@ -12,6 +12,8 @@ SOURCE = Path(pixwise.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 TASKS_MAY = {
     "answers",
+    "crops",
+    "heatmaps",
     "picture",
     "clip",
     "reading",

@@ -123,9 +123,13 @@ def told(spec: Field, stored: Any) -> Any:
         return stored.told()
     if shape and "json" not in spec.metadata and stored.dtype.kind in "iu":
         return stored.tolist()
-    if not shape or ("json" in spec.metadata and not any(isinstance(length, str) for length in shape)):
+    if not shape or ("json" in spec.metadata and (_is_fixed(shape) or spec.metadata["missing"])):
         return _plain(stored)
     return np.array([float(str(number)) for number in stored.reshape(-1)]).reshape(stored.shape).tolist()
+
+
+def _is_fixed(shape: tuple[int | str, ...]) -> bool:
+    return not any(isinstance(length, str) for length in shape)
 
 
 def brief(thing: Any) -> str:

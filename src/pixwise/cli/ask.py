@@ -104,13 +104,14 @@ def load(cls: type[Task], options: dict[str, Any]) -> Task:
     precision = options.pop("precision")
     offline, licences = machine["offline"] or None, machine["accept_licence"]
     helpers = {need: options.pop(f"{need}_model", "") for need in cls.needs}
+    needs = cls.needs_with(options)
     card = load_card(name, cls.name, offline=offline, precision=precision)
     cls.check(card, options)
     store.check_licence(card, licences)  # before helpers are fetched
     options["helpers"] = load_helpers(
         card,
-        cls.needs,
-        helpers,
+        needs,
+        {need: helpers[need] for need in needs},
         lambda need, model: load(task_class(need), {**machine, "model": model, "precision": ""}),
         offline,
     )

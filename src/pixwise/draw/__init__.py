@@ -17,7 +17,7 @@ from PIL import Image
 
 from pixwise.draw.canvas import Canvas, LegendRow
 from pixwise.draw.maps import paint_map
-from pixwise.draw.palette import PALETTE, colour_of, colours_of
+from pixwise.draw.palette import PALETTE, WHITE, colour_of, colours_of
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import (
@@ -35,6 +35,7 @@ from pixwise.results import (
     Matte,
     Membership,
     Moderation,
+    Poses,
     Quality,
     Rendering,
     Result,
@@ -46,6 +47,7 @@ __all__ = ["Canvas", "LegendRow", "colour_of", "draw", "draw_into"]
 
 _INK = PALETTE[32]  # dark enough for white letters: on paper its white halo is not seen, on dark ground it is
 _MOST_LABELS = 8  # of a user's own, who may have asked for thousands
+_SIDES = {"left": PALETTE[1], "right": PALETTE[7], "": WHITE}  # the subject's own: orange left, blue right
 _LANDMARKS = (PALETTE[0], PALETTE[4], PALETTE[14], PALETTE[8], PALETTE[10])  # right eye, left eye, nose, mouth corners
 
 
@@ -140,6 +142,18 @@ def _(result: Masks, canvas: Canvas) -> None:
         canvas.mask(row.mask, colours[id(row.mask)])
     for row in result:
         canvas.label(f"{row.object + 1}: {row.score:.2f}", row.box, colours[id(row.mask)])
+
+
+@draw_into.register
+def _(result: Poses, canvas: Canvas) -> None:
+    skeleton = result.skeleton
+    for row, limbs in reversed(list(zip(result, result.limbs(), strict=True))):  # the best on top
+        slim = max(1.0, np.ptp(row.box.reshape(2, 2), axis=0).max() / 90)  # px: those of small people are thin
+        for edge, ends in zip(skeleton.edges, limbs, strict=True):
+            if np.isfinite(ends).all():
+                canvas.polygon(ends, _SIDES[skeleton.side_of_edge(edge)], most_px=slim)
+        for index, point in enumerate(row.keypoints):
+            canvas.dot(point, _SIDES[skeleton.side(index)], most_px=slim * (1.2 if len(skeleton.names) < 40 else 0.6))
 
 
 @draw_into.register

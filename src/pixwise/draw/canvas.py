@@ -145,12 +145,15 @@ class Canvas:
         inner = (left + halo, top + halo, max(left + halo, right - halo), max(top + halo, bottom - halo))
         self._pen.rectangle(inner, outline=colour, width=line)
 
-    def polygon(self, points_xy: np.ndarray, colour: Colour, *, thin: bool = False) -> None:
-        """An outline through (K, 2) points, smooth at any angle; thin ones are for what lies close together."""
+    def polygon(self, points_xy: np.ndarray, colour: Colour, *, thin: bool = False, most_px: float = math.inf) -> None:
+        """An outline through (K, 2) points, smooth at any angle, two of which are a stroke.
+
+        Thin ones are for what lies close together; lines are at most `most_px` wide.
+        """
         import cv2
 
         points_xy = _tame(points_xy)
-        line = max(1, self.line_px // 2) if thin else self.line_px
+        line = max(1, round(min(most_px, self.line_px // 2 if thin else self.line_px)))
 
         def paint(pixels: np.ndarray, corner: np.ndarray) -> None:
             fixed = np.round((points_xy - corner - 0.5) * 2**_SHIFT).astype(np.int32)[None]

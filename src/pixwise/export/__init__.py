@@ -123,7 +123,7 @@ def _fill(
     preprocessor = checkpoint.copy_configs(folder, family.tokenizer)
     recipe = recipe_from_config(preprocessor, checkpoint.config, checkpoint.name)
     image = picture_for(picture)
-    compared = _compare_recipe(checkpoint, recipe, image, say)
+    compared = _compare_recipe(checkpoint, family, recipe, image, say)
     parts, model = _parts(checkpoint, family, recipe, image)
     if family.tokenizer:
         _compare_words(folder, model, checkpoint.name)
@@ -140,17 +140,18 @@ def _fill(
 
 
 def _compare_recipe(
-    checkpoint: Checkpoint, recipe: Recipe, image: Image, say: Callable[[str], None]
+    checkpoint: Checkpoint, family: Family, recipe: Recipe, image: Image, say: Callable[[str], None]
 ) -> list[Difference]:
     """Whether we prepare a picture as the checkpoint's own processor does."""
     from pixwise.export.checking import compare_pixels
-    from pixwise.pixels import prepare
+    from pixwise.export.trials import prepared
 
-    wanted = checkpoint.pixels(image)
+    ours, asked = prepared(image, recipe, family.task)
+    wanted = checkpoint.pixels(image, **asked)
     if wanted is None:
         say("pixels: not compared, transformers has no processor of this checkpoint that runs here")
         return []
-    row = compare_pixels(wanted, prepare(image, (image.height, image.width), recipe)[0][None])
+    row = compare_pixels(wanted, ours)
     say(f"pixels differ by {row.share:.1e} of their largest number from its own processor's ({row.shapes})")
     return [row]
 
@@ -224,9 +225,11 @@ def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, lice
     """Keys of the card; what is empty is left out when it is written."""
     from pixwise.own.folder import names_from_config
     from pixwise.own.heads import classes_head
+    from pixwise.own.poses import keypoint_names
 
     config, on_hub = checkpoint.config, bool(checkpoint.commit)
-    has_classes = family.task in ("action", "classify", "detect")
+    named = ("action", "classify", "detect", "pose")
+    names = names_from_config(config, checkpoint.name) if family.task in named else ()
     return {
         "id": id,
         "task": family.task,
@@ -240,7 +243,7 @@ def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, lice
         "source": f"https://huggingface.co/{checkpoint.name}" if on_hub else "",
         "precision": precision,
         "batch": family.batch,
-        "names": list(names_from_config(config, checkpoint.name)) if has_classes else [],
+        "names": list(keypoint_names(names) if family.task == "pose" else names),
     }
 
 

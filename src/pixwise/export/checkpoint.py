@@ -72,12 +72,15 @@ class Checkpoint:
         )
         return Path(found) if found else None
 
-    def pixels(self, image: Image.Image) -> np.ndarray | None:
-        """(1, 3, H, W) as its own image processor prepares a picture; None where transformers has none that runs."""
+    def pixels(self, image: Image.Image, **asked: Any) -> np.ndarray | None:
+        """(1, 3, H, W) as its own image processor prepares a picture; None where transformers has none that runs.
+
+        `asked` is what the processor takes beside the picture: the boxes of people.
+        """
         try:
             with quiet():
                 made = transformers.AutoImageProcessor.from_pretrained(self.name, revision=self.revision or None)
-                found = np.asarray(made(image, return_tensors="np")["pixel_values"])
+                found = np.asarray(made(image, return_tensors="np", **asked)["pixel_values"])
                 return found.reshape(-1, *found.shape[-3:])  # processors of clips take it for a clip of one frame
         except Exception:  # it may need torchvision, or a file that this checkpoint lacks
             return None

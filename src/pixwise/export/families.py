@@ -10,6 +10,7 @@ from pixwise.export.captioners import blip_parts, captioner_options, encoder_dec
 from pixwise.export.clips import clip_classifier_parts, frames_option
 from pixwise.export.detectors import detr_parts, fixed_size_parts
 from pixwise.export.parts import Family
+from pixwise.export.poses import exported_pose_options, pose_parts
 from pixwise.export.segmenters import sam2_parts, sam_parts, segmenter_options
 from pixwise.export.towers import (
     classifier_parts,
@@ -152,6 +153,17 @@ FAMILIES: tuple[Family, ...] = (
         "rgb_shares",
         "Conde et al. 2022, arXiv:2209.11345",
         upscaler_options,
+    ),
+    Family(
+        "ViTPose",
+        ("vitpose",),
+        "pose",
+        "VitPoseForPoseEstimation",
+        pose_parts,
+        "heatmaps",
+        "Xu et al. 2022, arXiv:2204.12484",
+        exported_pose_options,
+        batch=4,
     ),
 )
 

@@ -23,6 +23,7 @@ from pixwise.own.florence import florence_card
 from pixwise.own.heads import head_of, task_of
 from pixwise.own.mattes import matte_kind
 from pixwise.own.pairs import card_files
+from pixwise.own.poses import keypoint_names, pose_options
 from pixwise.own.processors import recipe_from_config
 from pixwise.own.segments import segment_files
 from pixwise.own.texts import text_files, text_options
@@ -153,6 +154,8 @@ def _card_from_configs(
         )
     nameless = ("background", "caption", "find", "segment", "upscale")  # find: its labels are the user's
     names = names_from_config(config, id) if task not in nameless else ()
+    if task == "pose":
+        names = keypoint_names(names)
     if task == "segment":
         mine, options = segment_files(files, id, onnx), {}
     elif task == "caption":
@@ -187,6 +190,8 @@ def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[s
         return {"nothing": none[0]} if none else {}
     if task == "upscale":
         return {"scale": config["upscale"], "output": "reconstruction"}
+    if task == "pose":
+        return pose_options(config, where)
     kind = str(config.get("model_type"))
     if task == "action":
         return {"frames": config["num_frames"]} if config.get("num_frames") else {}

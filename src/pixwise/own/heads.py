@@ -13,6 +13,7 @@ from typing import Any
 from pixwise.errors import CardError
 from pixwise.own.captions import CAPTION_HEADS
 from pixwise.own.mattes import MATTE_HEADS, matte_kind
+from pixwise.own.poses import POSE_HEADS
 from pixwise.own.segments import SEGMENT_HEADS
 
 __all__ = ["HEADS", "classes_head", "head_of", "task_of"]
@@ -21,6 +22,7 @@ Config = Mapping[str, Any]
 
 _ENDINGS: Mapping[str, tuple[str, ...]] = {  # how the name of the architecture ends → tasks
     "ForObjectDetection": ("detect",),
+    "ForPoseEstimation": ("pose",),
     "ForSemanticSegmentation": ("semantic",),
     "ForImageSuperResolution": ("upscale",),
     "ForImageClassification": ("classify",),
@@ -61,6 +63,7 @@ HEADS: Mapping[str, Mapping[str, str]] = {  # task → model_type → head of th
         "owlv2": "owl",
         "owlvit": "owl",
     },
+    "pose": POSE_HEADS,
     "segment": SEGMENT_HEADS,
     "upscale": {"swin2sr": "rgb_shares"},
 }

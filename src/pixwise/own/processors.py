@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pixwise.errors import CardError
+from pixwise.own.poses import check_crops
 from pixwise.pixels import Recipe
 
 __all__ = ["recipe_from_config"]
@@ -66,6 +67,7 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "Vivit": {**_VIDEO, "size": 256, "rescale_factor": 1 / 127.5, "offset": True},
     "Swin2SR": {"do_rescale": True, "rescale_factor": 1 / 255, "do_pad": True, "size_divisor": 8},
     "ViT": {**_PLAIN, **_HALF, "resample": 2, "size": 224},
+    "VitPose": {**_PLAIN, **_IMAGENET, "size": {"height": 256, "width": 192}},
 }
 _ENLARGED = ("ConvNext", "Levit", "PoolFormer")  # resized to size / crop_pct
 
@@ -91,6 +93,9 @@ def recipe_from_config(preprocessor: Config | None, config: Config, where: str) 
         )
     kind = _kind(preprocessor)
     table = {**_PROCESSORS.get(kind, _PROCESSORS[""]), **{k: v for k, v in preprocessor.items() if v is not None}}
+    if kind == "VitPose":  # it has no `do_resize`: each person is cut out at this size
+        check_crops(preprocessor, where)
+        table["do_resize"] = True
     size = _size(table, where) if table.get("do_resize") else {}
     return Recipe(
         **_resize(kind, table, size, where),
@@ -138,6 +143,8 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
         filters |= {"multiple_of": int(table["size_divisibility"]), "multiples": "below"}
     if "height" in size and "width" in size:
         size_hw = (size["height"], size["width"])
+        if kind == "VitPose":
+            return {"resize": "stretch", "size_hw": size_hw, "resample": "linear"}
         if kind == "Owlv2":
             return {"resize": "square" if table.get("do_pad") else "stretch", "size_hw": size_hw, **filters}
         if kind == "PoolFormer":

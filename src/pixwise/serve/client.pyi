@@ -21,6 +21,7 @@ from pixwise.results import (
     Masks,
     Matte,
     Moderation,
+    Poses,
     Quality,
     Rendering,
     TextLines,
@@ -379,6 +380,30 @@ class Client:
         max_pixels: int = 250000000,
         progress: Any | None = None,
     ) -> Rendering: ...
+    @overload
+    def pose(
+        self,
+        source: Pictures,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> list[Poses]: ...
+    @overload
+    def pose(
+        self,
+        source: Any,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> Poses: ...
     @overload
     def caption(
         self,
@@ -770,6 +795,30 @@ class AsyncClient:
         max_pixels: int = 250000000,
         progress: Any | None = None,
     ) -> Rendering: ...
+    @overload
+    async def pose(
+        self,
+        source: Pictures,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> list[Poses]: ...
+    @overload
+    async def pose(
+        self,
+        source: Any,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> Poses: ...
     @overload
     async def caption(
         self,
