@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pixwise.answers.raster import Raster
 from pixwise.answers.skeleton import Skeleton
 from pixwise.errors import OptionError, ShapeError
 from pixwise.masks import Mask
@@ -68,7 +69,8 @@ def made_up(cls, seed, count):
             made[spec.name] = Skeleton(tuple(f"left_{i}" for i in range(9)), ((0, 1), (1, 2)))
             continue
         if hasattr(kind, "read"):
-            made[spec.name] = kind.read(random.integers(0, 256, (480, 640)).astype(np.uint8))
+            size = (480, 640, 3) if kind is Raster else (480, 640)
+            made[spec.name] = kind.read(random.integers(0, 256, size).astype(np.uint8))
             continue
         shape = tuple(9 if isinstance(n, str) else n for n in shape)
         made[spec.name] = random.uniform(0, 500, shape).astype(kind) if shape else kind(random.uniform(0, 500))
