@@ -11,6 +11,7 @@
     px.similarity(px.embed("a.jpg"), px.embed("b.jpg"))   # how alike are they
     px.caption("pet.jpg", model="models/blip-base").text  # a sentence; px.alt_text: for the alt of a page
     px.background("shoe.jpg").cut("shoe.jpg")         # without its background; .over(…, "#fff"): before another one
+    px.depth("room.jpg").coloured()                   # how far each pixel is; .at(x, y), .map(), .points(…)
     px.verify("passport.jpg", "selfie.jpg").same      # one person? px.identify, px.Gallery: who it is
     px.analyze("photo.jpg").draw("photo.jpg").show()  # everything at once
 

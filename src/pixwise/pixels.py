@@ -17,7 +17,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from pixwise.errors import CardError, ShapeError
-from pixwise.recipe import Recipe, Resample
+from pixwise.planning import margins, plan
+from pixwise.recipe import SAMPLED, Recipe, Resample
 
 __all__ = [
     "Fit",
@@ -25,6 +26,7 @@ __all__ = [
     "centre_crop",
     "check_pixels",
     "crop",
+    "margins",
     "mirrored",
     "normalise",
     "pad",
@@ -248,54 +250,6 @@ def _stays_bytes(recipe: Recipe) -> bool:
     return same and numbers == (1.0, 0.0, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
-    """The size to which a picture is resized, before cropping and padding.
-
-    Args:
-        picture_hw: upright size.
-        recipe: kind of resize and its target.
-
-    Returns:
-        (height, width), both >= 1.
-    """
-    height, width = picture_hw
-    if recipe.resize == "none":
-        size = (height, width)
-    elif recipe.resize == "stretch":
-        size = recipe.size_hw
-    elif recipe.resize == "square":
-        size = tuple(
-            side * target / max(height, width) for side, target in zip(picture_hw, recipe.size_hw, strict=True)
-        )
-    elif recipe.resize == "longest":
-        ratio = min(recipe.size_hw[0] / height, recipe.size_hw[1] / width)
-        ratio = ratio if recipe.enlarge else min(ratio, 1.0)
-        half = 0.5 if recipe.rounding == "nearest" else 0.0
-        size = (int(height * ratio + half), int(width * ratio + half))
-    elif recipe.resize == "closest":
-        ratios = (recipe.size_hw[0] / height, recipe.size_hw[1] / width)
-        ratio = min(ratios, key=lambda each: abs(1 - each))
-        size = (height * ratio, width * ratio)  # real numbers: rounded once, below
-    else:
-        size = _shortest_edge(picture_hw, recipe.size_hw[0], recipe.max_side)
-    step, whole = recipe.multiple_of, math.floor if recipe.multiples == "below" else round
-    rows, columns = (max(1, whole(side / step)) * step for side in size)
-    return rows, columns
-
-
-def _shortest_edge(picture_hw: tuple[int, int], target: int, max_side: int) -> tuple[int, int]:
-    height, width = picture_hw
-    exact: float = target
-    if max_side and max(height, width) / min(height, width) * target > max_side:
-        exact = max_side * min(height, width) / max(height, width)
-    target = round(exact)
-    if target == min(height, width):
-        return height, width
-    if height <= width:  # the longer side follows from the unrounded shorter one, as in the reference processors
-        return target, int(exact * width / height)
-    return int(exact * height / width), target
-
-
 def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> tuple[npt.NDArray, Fit]:
     """Carry out a recipe on a decoded picture.
 
@@ -314,6 +268,8 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
         return tensor, Fit(
             picture_hw, recipe.size_hw, plan(picture_hw, recipe), (recipe.size_hw[1] / side, recipe.size_hw[0] / side)
         )
+    if recipe.resample in SAMPLED:
+        return _sampled(image, picture_hw, recipe)
     pixels = resize(image, plan(picture_hw, recipe), recipe.resample, _seen_xy(image, picture_hw))  # (h, w, 3)
     scale_xy = (pixels.shape[1] / picture_hw[1], pixels.shape[0] / picture_hw[0])
     top = left = 0
@@ -337,6 +293,16 @@ def prepare(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> 
             tensor = _pad_tensor(tensor, tensor_hw, corner_yx, recipe)
     fit = Fit(picture_hw, tensor_hw, content_hw, scale_xy, (float(corner_yx[1] - left), float(corner_yx[0] - top)))
     return tensor, fit
+
+
+def _sampled(image: Image.Image, picture_hw: tuple[int, int], recipe: Recipe) -> tuple[npt.NDArray, Fit]:
+    from pixwise.sampling import sample
+
+    size_hw, margin_hw = plan(picture_hw, recipe), margins(picture_hw, recipe)
+    tensor = sample(np.asarray(image), size_hw, margin_hw, recipe)
+    y, x = (new / (side + 2 * m) for new, side, m in zip(size_hw, picture_hw, margin_hw, strict=True))
+    content_hw = (round(picture_hw[0] * y), round(picture_hw[1] * x))
+    return tensor, Fit(picture_hw, size_hw, content_hw, (x, y), (margin_hw[1] * x, margin_hw[0] * y))
 
 
 def _seen_xy(image: Image.Image, picture_hw: tuple[int, int]) -> tuple[float, float] | None:

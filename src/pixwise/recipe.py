@@ -8,9 +8,13 @@ from typing import Literal, get_args
 
 from pixwise.errors import CardError, nearest
 
-__all__ = ["Recipe", "Resample", "Resize"]
+__all__ = ["SAMPLED", "UNSMOOTHED", "Recipe", "Resample", "Resize"]
 
-Resample = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear"]
+Resample = Literal[
+    "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos", "linear", "sampled", "sampled_corners"
+]
+SAMPLED = ("sampled", "sampled_corners")  # done by sampling.py
+UNSMOOTHED = ("nearest", "linear", *SAMPLED)  # they read single pixels: a scaled decode would be another picture
 Resize = Literal["none", "stretch", "shortest", "longest", "closest", "square"]
 _CHOICES = {
     "resize": get_args(Resize), "rounding": ("down", "nearest"), "resample": get_args(Resample),
@@ -31,10 +35,15 @@ class Recipe:
         resize: kind of resize, see `size_hw`.
         rounding: for `longest`: how real numbers become sides.
         enlarge: for `longest`: pictures that are smaller grow to `size_hw`; when not, they stay as they are.
-        max_side: for `shortest`: the longer side is never above this; 0 is no limit.
+        max_side: for `shortest`, `closest` and `none`: the longer side is never above this, the aspect is kept; 0 is
+            no limit.
         multiple_of: resized sides are rounded to a multiple of this.
         multiples: `nearest`, or the one `below`.
-        resample: filter, by Pillow's names; `linear` is OpenCV's, which shrinks without antialias.
+        resample: filter, by Pillow's names; `linear` is OpenCV's, which shrinks without antialias; `sampled` is linear
+            between pixels in floats and without antialias, as torch's `interpolate` does it, `sampled_corners` the same
+            with corners on corners.
+        reflect: for `sampled`: before the resize the picture is mirrored at its edges, on each side by this times the
+            square root of half the side, rounded down; 0 is not at all.
         crop_hw: centre crop after the resize, zeros where the picture is smaller; (0, 0) is none.
         channels: order in the tensor.
         scale, offset: tensor = (pixel * scale + offset - mean) / std.
@@ -56,6 +65,7 @@ class Recipe:
     multiple_of: int = 1
     multiples: Literal["nearest", "below"] = "nearest"
     resample: Resample = "bilinear"
+    reflect: float = 0.0
     crop_hw: tuple[int, int] = (0, 0)
     channels: Literal["RGB", "BGR"] = "RGB"
     scale: float = 1 / 255
@@ -100,6 +110,10 @@ class Recipe:
             )
 
     def _check_numbers(self) -> None:
+        if self.reflect and (self.resample not in SAMPLED or self.reflect < 0):
+            raise CardError(
+                f"input.reflect must be above 0 and with resample {' or '.join(SAMPLED)}, got {self.reflect}"
+            )
         for field in ("scale", "offset", "pad_value", "mean", "std"):
             value = getattr(self, field)
             if not all(map(math.isfinite, value if isinstance(value, tuple) else (value,))):

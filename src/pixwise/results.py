@@ -16,6 +16,7 @@
     Membership   a picture      whether it is in a collection, and how sure that is
     ClassMap     a class        label, id, share of the picture    .mask("sky")
     Actions      a clip         labels, scores; the frames that were looked at
+    DepthMap     a picture      how far each pixel is: RelativeDepth or MetricDepth   .map()  .at(x, y)
     Matte        a picture      what is foreground: alpha           .mask()  .cut(picture)  .over(picture, ground)
     Rendering    a picture      one that was made of it             .pixels()  .to_image()  .save(path)
     Poses        people         keypoints, keypoint_scores, boxes   .point("nose")  .limbs()
@@ -41,6 +42,7 @@ import numpy.typing as npt
 
 from pixwise.answers.actions import Actions
 from pixwise.answers.class_map import ClassMap
+from pixwise.answers.depth_map import DepthMap, MetricDepth, RelativeDepth
 from pixwise.answers.matte import Matte
 from pixwise.answers.poses import Poses
 from pixwise.answers.rendering import Rendering
@@ -54,10 +56,10 @@ if TYPE_CHECKING:
     from pixwise.picture import Picture
 
 __all__ = [
-    "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "Detections", "Embedding", "Faces",
-    "Identities", "ImageInfo", "LabelScores", "Masks", "Matte", "Membership", "ModelInfo", "Moderation", "Poses",
-    "Quality", "Rendering", "Result", "TextLines", "Verification", "column", "columns", "result_from_dict",
-    "schema_id", "value", "values",
+    "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "DepthMap", "Detections", "Embedding", "Faces",
+    "Identities", "ImageInfo", "LabelScores", "Masks", "Matte", "Membership", "MetricDepth", "ModelInfo", "Moderation",
+    "Poses", "Quality", "RelativeDepth", "Rendering", "Result", "TextLines", "Verification", "column", "columns",
+    "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -375,6 +377,7 @@ RESULTS: tuple[type[Result], ...] = (
     ClassMap,
     Actions,
     Poses,
+    DepthMap,
 )
 
 

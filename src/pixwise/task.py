@@ -24,6 +24,7 @@ from pixwise.errors import CardError, OptionError, ShapeError, check_range, near
 from pixwise.loading import as_loaded, check_helpers, load_card, load_helpers, load_model
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
+from pixwise.recipe import UNSMOOTHED
 from pixwise.registry import RUNTIME_OPTIONS, Card, check_card_options
 from pixwise.results import ImageInfo, ModelInfo, Result
 from pixwise.session import Session, check_machine
@@ -203,7 +204,7 @@ class Task:
         Filters without antialias read single pixels: for them a scaled decode would be another picture.
         """
         recipe = self.card.recipe
-        exact = self.exact or recipe.resample in ("linear", "nearest")
+        exact = self.exact or recipe.resample in UNSMOOTHED
         return picture.at_least(plan(picture.size_hw, recipe), exact=exact)
 
     @property

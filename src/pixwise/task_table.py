@@ -95,6 +95,7 @@ TASKS: dict[str, TaskEntry] = {
     "pose": TaskEntry(
         "pixwise.tasks.pose", "PoseEstimator", "Find the joints of people: keypoints, skeletons.", analysed=False
     ),
+    "depth": TaskEntry("pixwise.tasks.depth", "DepthEstimator", "Say how far each pixel is.", analysed=False),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer

@@ -278,10 +278,22 @@ def _heatmaps(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.nda
     return {"heatmaps": np.float32(bumps)}
 
 
+def _depth(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """A slope that depends on the row of pixels; there is no picture without depth."""
+    height, width = pixels.shape[1:] if card.recipe.layout == "CHW" else pixels.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    down, along = _random(pixels).uniform(0.5, 5, 2).astype(np.float32)
+    view = {"field_of_view": np.float32(60)} if card.head == "inverse" else {}
+    return {"predicted_depth": 0.1 + down * y / height + along * x / width, **view}
+
+
 HEADS = {
     "rgb_shares": _larger,
     "rgb_bytes": _larger,
     "heatmaps": _heatmaps,
+    "relative": _depth,
+    "metric": _depth,
+    "inverse": _depth,
     "channels_first": _map,
     "channels_last": _map,
     "logits": _matte,

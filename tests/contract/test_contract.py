@@ -47,7 +47,7 @@ def test_every_head_of_a_fetched_card_has_a_fake():
 def test_the_answer_has_the_declared_type_and_names_its_model(name, card):
     task = made(name, card)
     result = task(small())
-    assert type(result) is task.result_type
+    assert isinstance(result, task.result_type)
     assert (result.model.id, result.model.licence) == (card.id, card.licence)
     assert (result.image.width, result.image.height) == (80, 60)
 

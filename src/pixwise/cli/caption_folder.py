@@ -14,7 +14,6 @@ import click
 
 from pixwise.cli.ask import load
 from pixwise.cli.endings import say
-from pixwise.cli.files import WholeFile
 from pixwise.cli.inputs import Input, expand
 from pixwise.cli.options import Number, Verb, limit_options, model_options, option
 from pixwise.cli.progress import Progress
@@ -23,6 +22,7 @@ from pixwise.errors import OutputError, PixwiseError, SourceError
 from pixwise.loading import load_card
 from pixwise.serve.compatible_client import Describer, Unreachable
 from pixwise.tasks.caption import Captioner, tokens_within
+from pixwise.whole_file import WholeFile
 
 __all__ = ["command"]
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import errno
 import os
 import signal
 import sys
@@ -27,8 +26,9 @@ from typing import Any
 import click
 
 from pixwise.errors import FetchError, LicenceError, ModelFileError, ModelMissingError, PixwiseError
+from pixwise.whole_file import FULL
 
-__all__ = ["FULL", "code_of", "ending", "prepare_process", "say"]
+__all__ = ["code_of", "ending", "prepare_process", "say"]
 
 _CODES: dict[type[PixwiseError], int] = {  # the first that fits
     ModelMissingError: 3,
@@ -37,7 +37,6 @@ _CODES: dict[type[PixwiseError], int] = {  # the first that fits
     LicenceError: 3,
     PixwiseError: 2,
 }
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, or what we may have of it
 
 
 def prepare_process() -> None:

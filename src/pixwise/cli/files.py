@@ -9,20 +9,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 import click
 
-from pixwise.cli.endings import FULL
 from pixwise.cli.inputs import DRAWN, Input
 from pixwise.errors import OutputError
+from pixwise.whole_file import encoded, said
 
-__all__ = ["DATA_FORMATS", "PICTURE_FORMATS", "Plan", "StandardOutput", "WholeFile", "plan_output", "plan_pictures"]
+__all__ = ["DATA_FORMATS", "PICTURE_FORMATS", "Plan", "StandardOutput", "plan_output", "plan_pictures"]
 
 DATA_FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "table"}
 PICTURE_FORMATS = {
@@ -193,50 +192,14 @@ def _check_writable(folder: Path, instead: str = "") -> None:
         )
 
 
-class WholeFile:
-    """A file that is written beside its place and renamed at the end, so that it is there whole or not at all.
-
-    As a context manager it keeps the file after a clean end, and takes it away after an error.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-        real = Path(os.path.realpath(path))
-        self._target = real
-        self._part = real.with_name(f".{real.name[:200]}.{os.getpid()}.part")
-        if real.exists() and not real.is_file():
-            self._part = real  # a device or a pipe: nothing to rename
-        with _said(path):
-            real.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._part.open("wb")
-
-    def write(self, text: str | bytes) -> None:
-        """Append; text becomes UTF-8."""
-        with _said(self.path):
-            self._file.write(_encoded(text))
-
-    def __enter__(self) -> WholeFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            with _said(self.path):
-                self._file.close()
-                if kind is None and self._part != self._target:
-                    os.replace(self._part, self._target)
-        finally:
-            if self._part != self._target:
-                self._part.unlink(missing_ok=True)
-
-
 class StandardOutput:
     """Standard output in the same form; every write goes out at once."""
 
     def write(self, text: str | bytes) -> None:
         """Print as UTF-8."""
-        with _said(None):
+        with said(None):
             sys.stdout.flush()
-            sys.stdout.write(_encoded(text).decode())
+            sys.stdout.write(encoded(text).decode())
             sys.stdout.flush()
 
     def __enter__(self) -> StandardOutput:
@@ -244,21 +207,3 @@ class StandardOutput:
 
     def __exit__(self, *_: object) -> None:
         pass
-
-
-def _encoded(text: str | bytes) -> bytes:
-    """UTF-8; a file name that is none keeps its odd bytes as escapes, which JSON reads too."""
-    return text if isinstance(text, bytes) else text.encode("utf-8", "backslashreplace")
-
-
-@contextlib.contextmanager
-def _said(path: Path | None) -> Iterator[None]:
-    """Errors of writing as one clear line; a reader that has gone (`| head`) is no error of ours."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        where = "standard output" if path is None else str(path)
-        advice = "free some room" if error.errno in FULL else "choose another place"
-        raise OutputError(f"{where}: expected to be written, got {error.strerror or error}; {advice}") from error

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixwise.cli.endings import code_of, say
-from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput, WholeFile
+from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput
 from pixwise.cli.inputs import Input
 from pixwise.cli.progress import Progress
 from pixwise.cli.sinks import AltSink, CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
 from pixwise.errors import CardError, PixwiseError, ShapeError
 from pixwise.picture import Limits, Picture
 from pixwise.reading.sources import limit_names
+from pixwise.whole_file import WholeFile
 
 if TYPE_CHECKING:
     from pathlib import Path

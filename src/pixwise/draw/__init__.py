@@ -18,6 +18,7 @@ from PIL import Image
 from pixwise.draw.canvas import Canvas, LegendRow
 from pixwise.draw.maps import paint_map
 from pixwise.draw.palette import PALETTE, WHITE, colour_of, colours_of
+from pixwise.draw.scale import draw_scale
 from pixwise.errors import OptionError
 from pixwise.picture import Picture
 from pixwise.results import (
@@ -26,6 +27,7 @@ from pixwise.results import (
     Classes,
     ClassMap,
     Codes,
+    DepthMap,
     Detections,
     Embedding,
     Faces,
@@ -239,6 +241,14 @@ def _(result: Rendering, canvas: Canvas) -> None:
     if result.raster.pixels.size:  # at the picture's size, so that other answers can be drawn onto it
         made = result.raster.image().resize(canvas.size_hw[::-1], Image.Resampling.LANCZOS)
         canvas.image.paste(made)
+
+
+@draw_into.register
+def _(result: DepthMap, canvas: Canvas) -> None:
+    if not result.depths.held.size:
+        return
+    canvas.image.paste(result.coloured())
+    draw_scale(canvas, *result.legend())
 
 
 @draw_into.register

@@ -38,6 +38,7 @@ class Part:
         trials: at least two that differ in their batch, and in every length that may vary; the first is traced.
         axes: input or output → axis → name of a length that may vary; the batch is added to each.
         opset: version of ONNX.
+        single: the file takes one row at a time, as the first trial has it; sessions run more of them in steps.
         queries: rows of an answer are candidates in an arbitrary order (detectors): each is compared with its like.
     """
 
@@ -48,6 +49,7 @@ class Part:
     axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     opset: int = 20  # from 20 on GELU is one operator
     queries: bool = False
+    single: bool = False
 
 
 class Given(NamedTuple):

@@ -26,7 +26,8 @@ def write_onnx(part: Part, path: Path) -> None:
     """
     feeds, wanted = part.trials[0]
     path.parent.mkdir(parents=True, exist_ok=True)
-    axes = {name: {0: "batch", **part.axes.get(name, {})} for name in (*feeds, *wanted)}
+    batch = {} if part.single else {0: "batch"}
+    axes = {name: {**batch, **part.axes.get(name, {})} for name in (*feeds, *wanted)}
     try:
         with torch.no_grad(), quiet(), redirect_stdout(io.StringIO()):  # of a failure it prints the whole graph
             torch.onnx.export(

@@ -152,7 +152,7 @@ def _card_from_configs(
             f"{id}: preprocessor must make pictures of one size, got patches of any aspect (NaFlex); "
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
-    nameless = ("background", "caption", "find", "segment", "upscale")  # find: its labels are the user's
+    nameless = ("background", "caption", "depth", "find", "segment", "upscale")  # find: its labels are the user's
     names = names_from_config(config, id) if task not in nameless else ()
     if task == "pose":
         names = keypoint_names(names)

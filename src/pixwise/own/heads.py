@@ -23,6 +23,7 @@ Config = Mapping[str, Any]
 _ENDINGS: Mapping[str, tuple[str, ...]] = {  # how the name of the architecture ends → tasks
     "ForObjectDetection": ("detect",),
     "ForPoseEstimation": ("pose",),
+    "ForDepthEstimation": ("depth",),
     "ForSemanticSegmentation": ("semantic",),
     "ForImageSuperResolution": ("upscale",),
     "ForImageClassification": ("classify",),
@@ -34,6 +35,13 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = {  # how the name of the architecture 
 HEADS: Mapping[str, Mapping[str, str]] = {  # task → model_type → head of the task's file
     "background": MATTE_HEADS,
     "caption": CAPTION_HEADS,
+    "depth": {
+        "depth_anything": "relative",  # or metric, as its config says
+        "depth_pro": "inverse",
+        "dpt": "relative",
+        "glpn": "metric",
+        "zoedepth": "metric",
+    },
     "detect": {
         "conditional_detr": "detr_sigmoid",
         "d_fine": "detr_sigmoid",
@@ -125,6 +133,8 @@ def head_of(config: Config, task: str, architecture: str, where: str) -> str:
             f"{where}: model_type of a model for {task} must be one of {', '.join(HEADS[task])}, got {kind!r} "
             f"({architecture}); write a card.toml with a head (docs/own-models.md)"
         )
+    if task == "depth" and config.get("depth_estimation_type") == "metric":
+        return "metric"
     return HEADS[task][kind]
 
 

@@ -45,9 +45,11 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "ConvNext": {**_PLAIN, **_SHORTEST, **_HALF, "resample": 3, "size": 384, "crop_pct": 224 / 256},
     "DPT": {**_PLAIN, **_HALF, "resample": 3, "size": 384},
     "DeformableDetr": _DETR,
+    "DepthPro": {**_PLAIN, **_HALF, "resample": 2, "size": 1536},
     "DeiT": {**_PLAIN, **_HALF, "resample": 3, "do_center_crop": True, "size": 256, "crop_size": 224},
     "Detr": _DETR,
     "EfficientNet": {**_PLAIN, **_HALF, "resample": 3, "size": 346, "crop_size": 289, "include_top": True},
+    "GLPN": {**_PLAIN, "resample": 2, "do_normalize": False, "size_divisor": 32},
     "GroundingDino": _DETR,
     "Levit": {**_CROPPED, **_IMAGENET, "crop_pct": 224 / 256},
     "MobileNetV1": {**_CROPPED, **_HALF, "resample": 2, "size": 256},
@@ -68,7 +70,14 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "Swin2SR": {"do_rescale": True, "rescale_factor": 1 / 255, "do_pad": True, "size_divisor": 8},
     "ViT": {**_PLAIN, **_HALF, "resample": 2, "size": 224},
     "VitPose": {**_PLAIN, **_IMAGENET, "size": {"height": 256, "width": 192}},
-}
+    "ZoeDepth": {
+        **_PLAIN, **_HALF, "resample": 2, "size": {"height": 384, "width": 512}, "keep_aspect_ratio": True,
+        "ensure_multiple_of": 32, "do_pad": True,
+    },
+}  # fmt: skip
+_SAMPLED = {"DepthPro": "sampled", "ZoeDepth": "sampled_corners"}  # these resize in floats, without antialias
+_WIDEST = 4  # times the size that is meant: of a panorama the references make a tensor that no memory holds
+_GLPN_SIDE = 1536  # from here on it takes gigabytes, which grow with the square
 _ENLARGED = ("ConvNext", "Levit", "PoolFormer")  # resized to size / crop_pct
 
 
@@ -96,7 +105,7 @@ def recipe_from_config(preprocessor: Config | None, config: Config, where: str) 
     if kind == "VitPose":  # it has no `do_resize`: each person is cut out at this size
         check_crops(preprocessor, where)
         table["do_resize"] = True
-    size = _size(table, where) if table.get("do_resize") else {}
+    size = _size(table, where) if table.get("do_resize") and kind != "GLPN" else {}
     return Recipe(
         **_resize(kind, table, size, where),
         **_crop(kind, table, size, where),
@@ -136,9 +145,15 @@ def _size(table: Config, where: str, key: str = "size") -> Size:
 
 
 def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
+    if kind == "GLPN" and table.get("do_resize"):
+        step = {"multiple_of": int(table["size_divisor"]), "multiples": "below", "max_side": _GLPN_SIDE}
+        return {"resize": "none", "resample": _filter(table, where), **step}
     if not size:
         return {"resize": "none"}
     filters = {"resample": _filter(table, where), "multiple_of": int(table.get("ensure_multiple_of") or 1)}
+    if kind in _SAMPLED:
+        filters["resample"] = _sampled(kind, filters["resample"], where)
+        filters["reflect"] = 3.0 if kind == "ZoeDepth" and table.get("do_pad") else 0.0
     if kind == "Image" and table.get("size_divisibility"):  # transformers.js; others pad to it
         filters |= {"multiple_of": int(table["size_divisibility"]), "multiples": "below"}
     if "height" in size and "width" in size:
@@ -149,7 +164,9 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
             return {"resize": "square" if table.get("do_pad") else "stretch", "size_hw": size_hw, **filters}
         if kind == "PoolFormer":
             return {"resize": "shortest", "size_hw": _enlarged(size["height"], table), **filters}
-        return {"resize": "closest" if table.get("keep_aspect_ratio") else "stretch", "size_hw": size_hw, **filters}
+        if table.get("keep_aspect_ratio"):
+            return {"resize": "closest", "size_hw": size_hw, "max_side": _WIDEST * max(size_hw), **filters}
+        return {"resize": "stretch", "size_hw": size_hw, **filters}
     if "max_height" in size:
         return {"resize": "longest", "size_hw": (size["max_height"], size["max_width"]), **filters}
     if "shortest_edge" not in size:
@@ -161,6 +178,12 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
     if kind in _ENLARGED:
         return {"resize": "shortest", "size_hw": _enlarged(edge, table), **filters}
     return {"resize": "shortest", "size_hw": (edge, edge), "max_side": size.get("longest_edge", 0), **filters}
+
+
+def _sampled(kind: str, resample: str, where: str) -> str:
+    if resample != "bilinear":
+        raise CardError(f"{where}: resample of preprocessor_config.json must be 2 for {kind}, got {resample}; mend it")
+    return _SAMPLED[kind]
 
 
 def _enlarged(edge: int, table: Config) -> tuple[int, int]:

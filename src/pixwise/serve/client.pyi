@@ -13,6 +13,7 @@ from pixwise.results import (
     Classes,
     ClassMap,
     Codes,
+    DepthMap,
     Detections,
     Embedding,
     Faces,
@@ -404,6 +405,24 @@ class Client:
         min_keypoint_score: float = 0.3,
         dataset: int | None = None,
     ) -> Poses: ...
+    @overload
+    def depth(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        mirrored: bool = False,
+    ) -> list[DepthMap]: ...
+    @overload
+    def depth(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        mirrored: bool = False,
+    ) -> DepthMap: ...
     @overload
     def caption(
         self,
@@ -819,6 +838,24 @@ class AsyncClient:
         min_keypoint_score: float = 0.3,
         dataset: int | None = None,
     ) -> Poses: ...
+    @overload
+    async def depth(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        mirrored: bool = False,
+    ) -> list[DepthMap]: ...
+    @overload
+    async def depth(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        mirrored: bool = False,
+    ) -> DepthMap: ...
     @overload
     async def caption(
         self,
