@@ -36,7 +36,7 @@ class Actions(Result):
     scores: Floats = column("score", np.float32, doc="0 to 1")
     frames: Ints = value(
         np.int64,
-        "frames that the model saw, from 0, in order; one is there twice where there are too few",
+        "which frames the model saw, from 0; where there are too few, one is there twice",
         shape=("T",),
     )
     count: int = value(int, "number of frames of the clip")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from pixwise import registry, store
+from pixwise.cli.clips import CLIP_ROWS, expand_clips
 from pixwise.cli.files import plan_output
 from pixwise.cli.inputs import expand, is_one
 from pixwise.cli.options import (
@@ -42,7 +43,11 @@ def command_of(name: str) -> click.Command:
         name,
         callback=ask,
         help=TASKS[name].help,
-        more=lambda: {"INPUT": INPUT_ROWS, "Models": _models(name), "Exit code": CODE_ROWS},
+        more=lambda: {
+            "INPUT": CLIP_ROWS if cls.of_clips else INPUT_ROWS,
+            "Models": _models(name),
+            "Exit code": CODE_ROWS,
+        },
         params=[
             click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
             *task_options(cls, said_options(cls)),
@@ -63,11 +68,16 @@ def _models(task: str) -> list[tuple[str, str]]:
 
 def run(cls: type[Task], arguments: tuple[str, ...], options: dict[str, Any]) -> int:
     """Answer the inputs with one task; returns the exit code."""
-    return run_with(lambda given: load(cls, given), cls.result_type, arguments, options)
+    return run_with(lambda given: load(cls, given), cls.result_type, arguments, options, clips=cls.of_clips)
 
 
 def run_with(
-    load: Callable[[dict[str, Any]], Any], kind: type[Result], arguments: tuple[str, ...], options: dict[str, Any]
+    load: Callable[[dict[str, Any]], Any],
+    kind: type[Result],
+    arguments: tuple[str, ...],
+    options: dict[str, Any],
+    *,
+    clips: bool = False,
 ) -> int:
     """Answer the inputs with whatever streams answers as a task does; returns the exit code.
 
@@ -76,13 +86,19 @@ def run_with(
         kind: of answer.
         arguments: the inputs.
         options: those of `output_options` and `limit_options`, and those of `load`.
+        clips: it is asked about clips, not pictures.
     """
     from pixwise.cli.screen import Screen, Text
     from pixwise.cli.table import answer_of, heading, said_of
 
     out, format, draw = options.pop("out"), options.pop("format"), options.pop("draw")
     options["limits"] = limits_of(options)
-    inputs = expand(arguments, allow_urls=options["allow_urls"])
+    urls = options["allow_urls"]
+    if clips:
+        inputs = expand_clips(arguments, options["limits"], allow_urls=urls)
+    else:
+        inputs = expand(arguments, allow_urls=urls)
+    one = len(inputs) == 1 if clips else is_one(arguments)
     plan = plan_output(inputs, out, format, draw)
     screen = Screen(terminal=False if plan.data else None)
 
@@ -94,7 +110,7 @@ def run_with(
         items = (Answered(given, given.error) for given in inputs)
     else:
         items = answered(load(options), inputs, keep=bool(plan.drawn))
-    return write_all(items, plan, len(inputs), one=is_one(arguments), render=render, kind=kind)
+    return write_all(items, plan, len(inputs), one=one, render=render, kind=kind)
 
 
 def load(cls: type[Task], options: dict[str, Any]) -> Task:

@@ -165,7 +165,8 @@ def _name(given: Input, folder: Path, suffix: str, used: set[Path]) -> Path:
 
 
 def _check_no_input(targets: Sequence[Path], inputs: Sequence[Input]) -> None:
-    known = {_identity(given.source) for given in inputs if given.error is None} - {None}
+    sources = (source for given in inputs if given.error is None for source in given.frames or (given.source,))
+    known = set(map(_identity, sources)) - {None}
     for target in targets:
         if known and _identity(target) in known:
             raise click.UsageError(f"-o must not overwrite an input, got {str(target)!r}; choose another name")

@@ -18,24 +18,28 @@ import click
 from pixwise.errors import PixwiseError, SourceError
 from pixwise.reading.sources import PICTURE_SUFFIXES
 
-__all__ = ["Input", "expand", "is_one"]
+__all__ = ["Input", "expand", "is_one", "spelt_out"]
 
 DRAWN = ".pixwise"  # photo.pixwise.png is ours; folders and globs pass it over
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One picture to come.
+    """One picture to come, or one clip.
 
     Attributes:
         source: what `Picture.open` takes, and how the answer calls it.
         name: relative path that outputs are named after: `cat.jpg`, `sub/cat.jpg` below a folder.
         error: why it cannot be opened, known before anything is loaded.
+        is_clip: it is a clip.
+        frames: of a clip that is given as single pictures, their paths in order; `source` is the first.
     """
 
     source: str
     name: str
     error: PixwiseError | None = None
+    is_clip: bool = False
+    frames: tuple[str, ...] = ()
 
 
 def expand(arguments: Sequence[str], *, allow_urls: bool = False) -> list[Input]:
@@ -43,6 +47,15 @@ def expand(arguments: Sequence[str], *, allow_urls: bool = False) -> list[Input]
     if arguments.count("-") > 1:
         raise click.UsageError("'-' must be given at most once, got it twice; standard input can be read once")
     return [found for argument in arguments for found in _expand_one(argument, allow_urls)]
+
+
+def spelt_out(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the matches of their globs in the place of these; one without matches stays."""
+    told: list[str] = []
+    for argument in arguments:
+        matches = sorted(glob.glob(argument, recursive=True)) if _is_glob(argument) else []
+        told += [match for match in matches if not _is_drawn(match)] or [argument]
+    return told
 
 
 def is_one(arguments: Sequence[str]) -> bool:

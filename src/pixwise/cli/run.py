@@ -18,6 +18,7 @@ from pixwise.cli.files import PICTURE_FORMATS, Plan, StandardOutput
 from pixwise.cli.inputs import Input
 from pixwise.cli.progress import Progress
 from pixwise.cli.sinks import AltSink, CsvSink, JsonListSink, JsonSink, LinesSink, Sink, TableSink
+from pixwise.clip import Clip
 from pixwise.errors import CardError, PixwiseError, ShapeError
 from pixwise.picture import Limits, Picture
 from pixwise.reading.sources import limit_names
@@ -40,7 +41,7 @@ class Answered(NamedTuple):
 
     input: Input
     answer: Any  # Result | Analysis | Exception
-    picture: Picture | None = None  # kept only where it will be drawn
+    picture: Picture | Clip | None = None  # kept only where it will be drawn
     problems: tuple[str, ...] = ()  # of an answer that is not whole
 
 
@@ -59,7 +60,7 @@ def answered(task: Task, inputs: Sequence[Input], *, keep: bool) -> Iterator[Ans
             if given.error is not None:
                 waiting.append(Answered(given, given.error))
                 continue
-            source: Any = given.source
+            source: Any = given.frames or given.source
             if keep:
                 source = opened(given, task.limits, task.allow_urls, task.background)
             waiting.append(Answered(given, source if isinstance(source, Exception) else None, source if keep else None))
@@ -73,10 +74,13 @@ def answered(task: Task, inputs: Sequence[Input], *, keep: bool) -> Iterator[Ans
     yield from waiting
 
 
-def opened(given: Input, limits: Limits, allow_urls: bool, background: tuple[int, int, int]) -> Picture | Exception:
-    """The picture of an input, or why there is none."""
+def opened(
+    given: Input, limits: Limits, allow_urls: bool, background: tuple[int, int, int]
+) -> Picture | Clip | Exception:
+    """The picture or the clip of an input, or why there is none."""
+    kind = Clip if given.is_clip else Picture
     try:
-        return Picture.open(given.source, limits=limits, allow_urls=allow_urls, background=background)
+        return kind.open(given.frames or given.source, limits=limits, allow_urls=allow_urls, background=background)
     except FAILURES as error:
         return error
 

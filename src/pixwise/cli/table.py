@@ -19,6 +19,7 @@ _HIDDEN = frozenset(
     {"label_id", "quad", "landmarks", "mask", "rgb", "vector"}
 )  # said by another column, or only of use to programs
 _FEW = 4  # numbers of an array that are shown
+_MOST_WHOLE = 32  # of an array of whole numbers, which are short
 _WIDE = 48  # cells of a value; a longer one wraps, or pushes what it means aside in its own line only
 _RIGHT = frozenset({"area", "score", "stability", "cosine", "similarity", "share", "threshold", "box"})
 
@@ -114,6 +115,8 @@ def _column(name: str, things: Any) -> list[str | Text]:
 
 
 def _brief(thing: Any) -> str:
+    if isinstance(thing, np.ndarray) and thing.dtype.kind in "iu" and thing.size <= _MOST_WHOLE:
+        return " ".join(map(str, thing.reshape(-1)))
     if isinstance(thing, np.ndarray) and thing.size > _FEW:
         return " ".join(f"{number:.3f}" for number in thing.reshape(-1)[:_FEW]) + " …"
     if isinstance(thing, np.ndarray):

@@ -22,7 +22,7 @@ from pixwise.errors import OptionError, PixwiseError, ShapeError
 from pixwise.picture import Picture
 from pixwise.pixels import prepare
 from pixwise.results import Actions
-from pixwise.scores import check_numbers, sigmoid, softmax
+from pixwise.scores import CLASS_SCORES, USUAL_MIN_SCORES, best_of, class_row, label_of
 from pixwise.task import Task, check_range
 
 __all__ = ["ActionRecognizer", "frames_of_stretch", "frames_spread"]
@@ -69,38 +69,32 @@ def frames_of_stretch(count: int, wanted: int, stride: int, start: int = 0) -> n
     return np.minimum(start + np.linspace(0, last, wanted).astype(np.int64), count - 1)
 
 
-def decode_probabilities(shares: np.ndarray) -> np.ndarray:
-    """(C,) as they are; rounding of 16-bit models may leave [0, 1] by a hair."""
-    return np.clip(shares, 0, 1)
-
-
 @dataclass(frozen=True, kw_only=True)
 class ActionRecognizer(Task):
     """Name what happens in a clip.
 
     Attributes:
         top: keep the best so many; 0 keeps all.
-        min_score: lower ones are dropped.
+        min_score: lower ones are dropped; left out, what is usual for the kind of model (0.01, multi-label 0.5).
         frames: how many frames the model sees; 0 is as many as it was made for, and few models take another number.
         stride: the model sees every so many-th frame from the clip's first on; 0 spreads them over the whole clip.
     """
 
     name: ClassVar[str] = "action"
     result_type: ClassVar[type] = Actions
-    heads: ClassVar[Mapping[str, Any]] = {
-        "softmax": softmax,
-        "sigmoid": sigmoid,
-        "probabilities": decode_probabilities,
-    }
-    card_options: ClassVar[Mapping[str, str]] = {"frames": "count"}
+    heads: ClassVar[Mapping[str, Any]] = CLASS_SCORES
+    card_options: ClassVar[Mapping[str, str]] = {"frames": "count", "min_score": "share"}
     of_clips: ClassVar[bool] = True
 
     top: int = 5
-    min_score: float = 0.01
+    min_score: float | None = None
     frames: int = 0
     stride: int = 0
 
     def check_options(self) -> None:
+        if self.min_score is None:
+            usual = self.card.options.get("min_score", USUAL_MIN_SCORES[self.card.head])
+            object.__setattr__(self, "min_score", usual)
         check_range("top", self.top, 0, 1_000_000)
         check_range("min_score", self.min_score, 0, 1)
         check_range("frames", self.frames, 0, _MOST_FRAMES)
@@ -137,13 +131,11 @@ class ActionRecognizer(Task):
 
     def _chosen(self, clip: Clip) -> np.ndarray:
         """(T,) frames; too few are told aloud."""
-        wanted = self.wanted
-        if clip.count < wanted:
-            _LOG.info("%s: model %s sees %d frames, the clip has %d; some are shown more than once",
-                      clip.source, self.card.id, wanted, clip.count)  # fmt: skip
-        if self.stride:
-            return frames_of_stretch(clip.count, wanted, self.stride)
-        return frames_spread(clip.count, wanted)
+        wanted, stride = self.wanted, self.stride
+        if clip.count < wanted * max(1, stride):
+            _LOG.info("%s: model %s sees %d frames of %d, the clip has %d; some are shown more than once",
+                      clip.source, self.card.id, wanted, wanted * max(1, stride), clip.count)  # fmt: skip
+        return frames_of_stretch(clip.count, wanted, stride) if stride else frames_spread(clip.count, wanted)
 
     def _prepared(self, frame: Picture, index: int) -> np.ndarray:
         try:
@@ -152,29 +144,8 @@ class ActionRecognizer(Task):
             raise error if f"frame {index}" in str(error) else of_frame(error, index) from error
 
     def postprocess(self, raw: Raw, fit: Seen) -> Actions:
-        scores = self.heads[self.card.head](self._row(raw))  # (C,)
-        order = np.argsort(-scores, kind="stable")
-        kept = [i for i in order if scores[i] >= self.min_score and self._label(i)]
-        kept = np.array(kept[: self.top or len(kept)], np.int64)
-        return Actions(
-            labels=tuple(map(self._label, kept)),
-            label_ids=kept,
-            scores=scores[kept],
-            frames=fit.frames,
-            count=fit.count,
-        )
-
-    def _row(self, raw: Raw) -> np.ndarray:
-        """(C,) float32: the output named `logits`, else the first; numbers."""
-        output = raw["logits"] if "logits" in raw else next(iter(raw.values()))
-        row = output.reshape(-1).astype(np.float32)
-        if self.card.names and len(row) != len(self.card.names):
-            raise ShapeError(
-                f"output of model {self.card.id!r} must have {len(self.card.names)} values, one per label, "
-                f"got shape {output.shape}; check the labels of its card"
-            )
-        check_numbers(row)
-        return row
-
-    def _label(self, index: int) -> str:
-        return self.card.names[index] if index < len(self.card.names) else f"class {index}"
+        names = self.card.names
+        scores = self.heads[self.card.head](class_row(raw, names, self.card.id))  # (C,)
+        kept = best_of(scores, names, self.top, self.min_score)
+        labels = tuple(label_of(names, index) for index in kept)
+        return Actions(labels=labels, label_ids=kept, scores=scores[kept], frames=fit.frames, count=fit.count)
