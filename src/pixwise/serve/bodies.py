@@ -4,6 +4,8 @@
     image/*                the picture itself; options in the query
     application/json       {"image": "data:…" | {"url": "…"}, "options": {…}, "model": "…"}
 
+A clip is one file with several frames, many files, or "frames": […] in the place of "image".
+
 Where many pictures are taken, a form has many files named `file`, and JSON has "images": […]. Nothing is written to
 disk, and the name of an upload is a word in the answer, never a path.
 """
@@ -27,11 +29,14 @@ from pixwise.serve.service import Source
 from pixwise.serve.settings import Settings
 from pixwise.serve.strict_json import read_json
 
-__all__ = ["Body", "Pictures", "clean_name", "form_of", "json_of", "media_type_of", "object_of", "read_body",
-           "read_pictures", "source_of"]  # fmt: skip
+__all__ = [
+    "MOST_FRAMES", "Body", "Pictures", "clean_name", "form_of", "json_of", "media_type_of", "object_of", "read_body",
+    "read_pictures", "source_of",
+]  # fmt: skip
 
 Words = Mapping[str, Sequence[str]]
 _MOST_FIELDS = 64
+MOST_FRAMES = 256
 _FORMS = "multipart/form-data, an image type or application/json"
 
 
@@ -67,8 +72,12 @@ class Pictures:
     words: bool
 
 
-async def read_body(request: Request, settings: Settings) -> Body:
+async def read_body(request: Request, settings: Settings, *, clip: bool = False) -> Body:
     """Read a body with one picture; options of the query go with all forms.
+
+    Args:
+        request, settings: of the service.
+        clip: it may bring the frames of a clip.
 
     Raises:
         Problem: it cannot be read, or has another form.
@@ -76,13 +85,13 @@ async def read_body(request: Request, settings: Settings) -> Body:
     """
     kind, query = media_type_of(request), _grouped(request.query_params.multi_items())
     if kind == "multipart/form-data":
-        async with form_of(request, settings.max_body_bytes) as form:
-            body = _of_form(form)
+        async with form_of(request, settings.max_body_bytes, MOST_FRAMES if clip else _MOST_FIELDS) as form:
+            body = _of_form(form, clip)
     elif kind == "application/json":
-        body = _of_json(await json_of(request), settings)
+        body = _of_json(await json_of(request), settings, clip)
     else:
         body = Body(Source(await request.body(), name="<upload>"))
-    if not (body.source.data or body.source.url):
+    if not all(each.data or each.url for each in body.source.frames or (body.source,)):
         raise Problem(400, "body must bring a picture, got an empty one; send its bytes", "body")
     model = body.model or _one_word(query.pop("model", []), "model")
     for name in query:
@@ -198,9 +207,9 @@ def _parts_of(form: FormData) -> tuple[list[UploadFile], dict[str, list[str]]]:
     return [part for _, part in files], fields
 
 
-def _of_form(form: FormData) -> Body:
+def _of_form(form: FormData, clip: bool) -> Body:
     files, fields = _parts_of(form)
-    if len(files) != 1:
+    if len(files) != 1 and not clip:
         raise Problem(400, f"form must have one file, got {len(files)}; POST /v1/analyze takes many", "body")
     options = read_json(_one_word(fields.pop("options", []), "options") or "{}", "options")
     if not isinstance(options, dict):
@@ -209,7 +218,15 @@ def _of_form(form: FormData) -> Body:
     twice = min(set(options) & set(fields), default="")
     if twice:
         raise Problem(422, f"option {twice!r:.80} must be given once, got it in options and as a field", "option")
-    return Body(Source(files[0].file.read(), name=clean_name(files[0].filename)), model, options, fields)
+    sources = [Source(part.file.read(), name=clean_name(part.filename)) for part in files]
+    return Body(_together(sources), model, options, fields)
+
+
+def _together(sources: Sequence[Source]) -> Source:
+    """One source as it is; several as the frames of a clip."""
+    if len(sources) == 1:
+        return sources[0]
+    return Source(name=f"{sources[0].name} and {len(sources) - 1} more", frames=tuple(sources))
 
 
 async def json_of(request: Request) -> Any:
@@ -249,12 +266,18 @@ def _kind(told: Any) -> str:
     return kinds.get(type(told), "a list")
 
 
-def _of_json(told: Any, settings: Settings) -> Body:
-    table = object_of(told, ("image",), ("options", "model"))
+def _of_json(told: Any, settings: Settings, clip: bool) -> Body:
+    brought = "frames" if clip and isinstance(told, dict) and "frames" in told else "image"
+    table = object_of(told, (brought,), ("options", "model"))
     options, model = table.get("options", {}), table.get("model", "")
     if not isinstance(options, dict) or not isinstance(model, str):
         raise Problem(422, "options must be an object and model a string, got other types", "body")
-    return Body(source_of(table["image"], settings.limits(), urls=settings.allow_urls), model, options)
+    images = table[brought] if brought == "frames" else [table[brought]]
+    if not isinstance(images, list) or not 1 <= len(images) <= MOST_FRAMES:
+        got = len(images) if isinstance(images, list) else type(images).__name__
+        raise Problem(422, f"frames must be a list of 1 to {MOST_FRAMES} pictures, got {got}; leave some out", "body")
+    limits, urls = settings.limits(), settings.allow_urls
+    return Body(_together([source_of(image, limits, urls=urls) for image in images]), model, options)
 
 
 def source_of(image: Any, limits: Limits, *, urls: bool, name: str = "<upload>") -> Source:

@@ -30,6 +30,7 @@ from pixwise.serve.client_answers import (
     bytes_of,
     checked,
     data_from,
+    frames_of,
     image_from,
     job_from,
     plain,
@@ -67,6 +68,7 @@ class _Doors:
         options = named(task, task_class(task), args, options)
         model = options.pop("model", "")
         reading = result_from if media == "application/json" else image_from
+        source = frames_of(source) if task_class(task).of_clips else source
         sent = _sent(source, {name: plain(value) for name, value in options.items()}, model)
         return _Call("POST", f"/v1/{task}", reading, {**sent, "headers": {"Accept": media}})
 
@@ -286,7 +288,7 @@ def _method(task: str) -> Callable[..., Any]:
     def ask(self: Any, source: Any, *args: Any, on_error: str = "raise", **options: Any) -> Any:
         check_on_error(on_error)
         one = lambda picture: lambda: self._asked(task, picture, args, dict(options), "application/json")  # noqa: E731
-        if isinstance(source, list | tuple):
+        if task_class(task).is_many(source):
             return self._many(map(one, source), on_error)
         return self._do(one(source)())
 
@@ -318,8 +320,9 @@ def _sent(source: Any, options: dict[str, Any], model: str) -> dict[str, Any]:
     named = {"model": model} if model else {}
     if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
         return {"json": {"image": {"url": source}, "options": options, **named}}
-    name, data = bytes_of(source)
-    return {"files": {"file": (name, data)}, "data": {"options": json.dumps(options), **named}}
+    several = source if isinstance(source, list) else [source]
+    files = [("file", bytes_of(each)) for each in several]
+    return {"files": files, "data": {"options": json.dumps(options), **named}}
 
 
 def _in_place(answers: list[Any], on_error: str) -> list[Any]:

@@ -31,6 +31,7 @@ from pixwise.results import (
 __all__ = ["AsyncClient", "Client"]
 
 Pictures = list[Any] | tuple[Any, ...]
+Clips = list[list[Any]] | tuple[list[Any], ...]
 OnError = Literal["raise", "return"]
 Tasks = Sequence[str | Mapping[str, Any]] | str | None
 
@@ -334,12 +335,12 @@ class Client:
     @overload
     def action(
         self,
-        source: Pictures,
+        source: Clips,
         model: str = "",
         *,
         on_error: OnError = "raise",
         top: int = 5,
-        min_score: float = 0.01,
+        min_score: float | None = None,
         frames: int = 0,
         stride: int = 0,
     ) -> list[Actions]: ...
@@ -351,7 +352,7 @@ class Client:
         *,
         on_error: OnError = "raise",
         top: int = 5,
-        min_score: float = 0.01,
+        min_score: float | None = None,
         frames: int = 0,
         stride: int = 0,
     ) -> Actions: ...
@@ -767,12 +768,12 @@ class AsyncClient:
     @overload
     async def action(
         self,
-        source: Pictures,
+        source: Clips,
         model: str = "",
         *,
         on_error: OnError = "raise",
         top: int = 5,
-        min_score: float = 0.01,
+        min_score: float | None = None,
         frames: int = 0,
         stride: int = 0,
     ) -> list[Actions]: ...
@@ -784,7 +785,7 @@ class AsyncClient:
         *,
         on_error: OnError = "raise",
         top: int = 5,
-        min_score: float = 0.01,
+        min_score: float | None = None,
         frames: int = 0,
         stride: int = 0,
     ) -> Actions: ...

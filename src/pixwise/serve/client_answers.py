@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from pixwise.analysis import Analysis, Outcome
+from pixwise.clip import frames_in
 from pixwise.errors import FetchError, OptionError, PixwiseError
 from pixwise.picture import Picture
 from pixwise.reading.sources import Limits, read
@@ -20,8 +22,8 @@ from pixwise.serve.asking import Busy
 from pixwise.serve.kinds import TYPE, error_of_kind
 
 __all__ = [
-    "analyses_from", "analysis_from", "bytes_of", "checked", "data_from", "error_from", "image_from", "job_from",
-    "json_from", "plain", "result_from", "tasks_as_json", "unreached", "vectors_from",
+    "analyses_from", "analysis_from", "bytes_of", "checked", "data_from", "error_from", "frames_of", "image_from",
+    "job_from", "json_from", "plain", "result_from", "tasks_as_json", "unreached", "vectors_from",
 ]  # fmt: skip
 
 
@@ -33,6 +35,15 @@ def bytes_of(source: Any) -> tuple[str, bytes]:
         return "<array>" if isinstance(source, np.ndarray) else "<image>", kept.getvalue()
     name, data = read(source, Limits())
     return name.replace("\\", "/").rsplit("/", 1)[-1], data
+
+
+def frames_of(source: Any) -> Any:
+    """Of a clip that is made of several pictures, the list of these; one file as it is."""
+    if isinstance(source, str | os.PathLike) and os.path.isdir(source):
+        return frames_in(os.fsdecode(os.fspath(source)))
+    if isinstance(source, list | tuple) or (isinstance(source, np.ndarray) and source.ndim == 4):
+        return list(source)
+    return source
 
 
 def plain(value: Any) -> Any:

@@ -36,6 +36,7 @@ from pixwise.results import ({results}
 __all__ = ["AsyncClient", "Client"]
 
 Pictures = list[Any] | tuple[Any, ...]
+Clips = list[list[Any]] | tuple[list[Any], ...]
 OnError = Literal["raise", "return"]
 Tasks = Sequence[str | Mapping[str, Any]] | str | None
 '''
@@ -73,7 +74,8 @@ def _tasks(awaited: bool) -> Iterator[str]:
     for task in TASKS:
         cls = task_class(task)
         kind = cls.result_type.__name__
-        for source, returned in (("Pictures", f"list[{kind}]"), ("Any", kind)):
+        several = "Clips" if cls.of_clips else "Pictures"
+        for source, returned in ((several, f"list[{kind}]"), ("Any", kind)):
             yield "@overload"
             yield from _written_out(task, ["self", f"source: {source}", *_options(cls)], returned, awaited)
 

@@ -10,16 +10,17 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 
+from pixwise.clip import Clip
 from pixwise.cores import available_threads
 from pixwise.errors import PixwiseError, SourceError
-from pixwise.picture import Picture
+from pixwise.picture import Limits, Picture
 from pixwise.pool import Pool
 from pixwise.reading.urls import fetch, is_public, resolve_name
 from pixwise.registry import Card
@@ -51,16 +52,18 @@ class Source:
         data: the bytes; empty for an address.
         url: http(s) address.
         name: how answers call it; never used as a path.
+        frames: of a clip, each of them; then there is neither `data` nor `url`.
     """
 
     data: bytes = b""
     url: str = ""
     name: str = ""
+    frames: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True)
 class Question:
-    """One picture and what is asked about it.
+    """One picture, or one clip, and what is asked about it.
 
     Attributes:
         task: its name.
@@ -269,25 +272,29 @@ class Service:
         return result
 
     @contextmanager
-    def opened(self, ask: Ask, source: Source) -> Iterator[Picture]:
-        """A picture within the limits, as long as the block lasts; in a thread of the crew.
+    def opened(self, ask: Ask, source: Source) -> Iterator[Any]:
+        """A picture within the limits, or a clip, as long as the block lasts; in a thread of the crew.
 
         Raises:
             SourceError, PictureError, LimitError: it cannot be had, or is none, or too large.
         """
-        data = source.data
-        if source.url:
-            with ask.step("fetch"), self.traffic.aside():
-                data = self.fetched(source.url, ask)
+        data = [self._bytes_of(ask, each) for each in source.frames or (source,)]
         with ask.step("decode"):
-            picture = Picture.open(data, limits=self.limits)
+            picture = (Clip if source.frames else Picture).open(data if source.frames else data[0], limits=self.limits)
+            most = largest_of(data, self.limits) if source.frames else picture.width * picture.height
         picture.source = source.name or source.url or "<upload>"
         with self.traffic.aside():
-            taken = self.pixels.take(picture.width * picture.height, ask)
+            taken = self.pixels.take(most, ask)
         try:
             yield picture
         finally:
             self.pixels.give_back(taken, ask)
+
+    def _bytes_of(self, ask: Ask, source: Source) -> bytes:
+        if not source.url:
+            return source.data
+        with ask.step("fetch"), self.traffic.aside():
+            return self.fetched(source.url, ask)
 
     def fetched(self, url: str, ask: Ask) -> bytes:
         """The bytes behind an address, through the guarded fetcher."""
@@ -317,6 +324,16 @@ def encoded(result: Any, picture: Picture, media: str) -> Encoded:
     kept = io.BytesIO()
     image.save(kept, MEDIA[media])
     return Encoded(kept.getvalue(), media)
+
+
+def largest_of(frames: Sequence[bytes], limits: Limits) -> int:
+    """Pixels of the largest of them, by their headers: one at a time is decoded. A broken one is told when it is."""
+    most = 0
+    for data in frames:
+        with suppress(PixwiseError):
+            picture = Picture.open(data, limits=limits)
+            most = max(most, picture.width * picture.height)
+    return most
 
 
 def _threads(settings: Settings) -> int:

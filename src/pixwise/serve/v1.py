@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from pixwise.schemas import result_schema
 from pixwise.serve.accepting import form_wanted
-from pixwise.serve.bodies import read_body
+from pixwise.serve.bodies import MOST_FRAMES, read_body
 from pixwise.serve.description import example_of, problems
 from pixwise.serve.guard import ask_of
 from pixwise.serve.leaving import watching
@@ -47,7 +47,7 @@ def task_routes(service: Service) -> APIRouter:
 def _asker(service: Service, task: str) -> Any:
     async def ask(request: Request) -> Response:
         media = form_wanted(request.headers.get("accept", ""), FORMS)
-        body = await read_body(request, service.settings)
+        body = await read_body(request, service.settings, clip=task_class(task).of_clips)
         options = checked_options(task, body.options, service.settings, body.words)
         question = Question(task, body.source, body.model, options)
         async with watching(request):
@@ -62,7 +62,10 @@ def _body_schema(task: str) -> dict[str, Any]:
     example = {name: part["default"] for name, part in options["properties"].items() if part.get("default") is not None}
     words = {TASKS[task].words: ["a red car"]} if TASKS[task].words else {}
     told = closed({"image": IMAGE, "options": options, "model": NAME_OF_MODEL}, "options", "model")
-    fields = {"file": BINARY, "options": {"type": "string", "format": "options-json", "description": "as JSON"},
+    file: dict[str, Any] = BINARY
+    if task_class(task).of_clips:
+        told, file = _clip_body(told), {"type": "array", "items": BINARY, "minItems": 1, "maxItems": MOST_FRAMES}
+    fields = {"file": file, "options": {"type": "string", "format": "options-json", "description": "as JSON"},
               "model": NAME_OF_MODEL}  # fmt: skip
     return {
         "required": True,
@@ -73,6 +76,19 @@ def _body_schema(task: str) -> dict[str, Any]:
             **{kind: {"schema": BINARY} for kind in PICTURE_TYPES},
         },
     }  # fmt: skip
+
+
+def _clip_body(told: dict[str, Any]) -> dict[str, Any]:
+    """The same body with the frames of a clip in the place of the picture, or one picture that moves."""
+    frames = {"type": "array", "items": IMAGE, "minItems": 1, "maxItems": MOST_FRAMES,
+              "description": "frames of a clip, in order"}  # fmt: skip
+    image = {**IMAGE, "description": f"an animation, or a still picture: {IMAGE['description']}"}
+    return {
+        **told,
+        "properties": {**told["properties"], "image": image, "frames": frames},
+        "required": [],
+        "oneOf": [{"required": ["image"]}, {"required": ["frames"]}],
+    }
 
 
 def _options(task: str) -> dict[str, Any]:
