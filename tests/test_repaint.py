@@ -8,9 +8,13 @@ import pytest
 from pixwise import registry
 from pixwise.errors import CardError, LimitError, OptionError, ShapeError
 from pixwise.repaint import check_made, check_progress, decode_bytes, decode_shares, fixed_hw, repainted
+from pixwise.session import FakeSession, Tensor
 
 CARD = replace(registry.card("swin2sr-lightweight-x2"), options={"scale": 2})
 ROWS = {"x": np.random.default_rng(0).uniform(0, 1, (5, 3, 200, 200)).astype(np.float32)}
+
+
+INPUTS = (Tensor("x", (-1, 3, -1, -1), "float"),)
 
 
 def doubled(feeds):
@@ -39,7 +43,7 @@ def test_rows_are_run_a_few_at_a_time_and_progress_is_told():
         runs.append(len(feeds["x"]))
         return doubled(feeds)
 
-    made = repainted(run, ROWS, CARD, 2, lambda done, total: told.append((done, total)))["pixels"]
+    made = repainted(FakeSession(run, INPUTS), ROWS, CARD, 2, lambda done, total: told.append((done, total)))["pixels"]
     assert runs == [1] * 5
     assert told == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
     np.testing.assert_array_equal(made, decode_shares(doubled(ROWS)["y"]))
@@ -55,13 +59,13 @@ def test_rows_are_run_a_few_at_a_time_and_progress_is_told():
 )
 def test_an_output_that_is_no_picture_is_told(output, told):
     with pytest.raises(ShapeError, match=told):
-        repainted(lambda feeds: {"y": output}, ROWS, CARD, 2)
+        repainted(FakeSession({"y": output}, INPUTS), ROWS, CARD, 2)
 
 
 def test_an_output_that_is_not_there_is_told():
     card = replace(CARD, options={"scale": 2, "output": "reconstruction"})
     with pytest.raises(CardError, match="must have the output 'reconstruction', got y; mend options"):
-        repainted(doubled, ROWS, card, 2)
+        repainted(FakeSession(doubled, INPUTS), ROWS, card, 2)
 
 
 def test_too_large_a_picture_is_refused_before_it_is_made():

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pixwise.errors import CardError, LimitError, OptionError, ShapeError
 from pixwise.registry import Card
+from pixwise.session import Session
 
 __all__ = ["HEADS", "check_made", "check_progress", "decode_bytes", "decode_shares", "fixed_hw", "repainted"]
 
@@ -40,13 +41,11 @@ def _channels_last(planes: np.ndarray) -> Pixels:
 HEADS: Mapping[str, Callable[[np.ndarray], Pixels]] = {"rgb_shares": decode_shares, "rgb_bytes": decode_bytes}
 
 
-def repainted(
-    run: Callable[[Arrays], Arrays], feeds: Arrays, card: Card, scale: int = 1, progress: Told = None
-) -> dict[str, Pixels]:
+def repainted(session: Session, feeds: Arrays, card: Card, scale: int = 1, progress: Told = None) -> dict[str, Pixels]:
     """Run a network on rows of pixels, a few at a time.
 
     Args:
-        run: the session's.
+        session: what runs it; one that takes a row at a time is given one.
         feeds: (R, ...) each, R above 0; the first are the pixels, (R, 3, h, w).
         card: its `head` says what the numbers mean, `options.output` which output they are.
         scale: how many times larger the output is.
@@ -61,9 +60,10 @@ def repainted(
     rows = next(iter(feeds.values()))
     wanted = (3, *(side * scale for side in rows.shape[2:]))
     made = np.empty((len(rows), *wanted[1:], 3), np.uint8)
-    step = max(1, _AT_ONCE // (rows.shape[2] * rows.shape[3]))
+    taken = next((tensor.shape[0] for tensor in session.inputs() if tensor.shape), -1)
+    step = taken if taken > 0 else max(1, _AT_ONCE // (rows.shape[2] * rows.shape[3]))
     for start in range(0, len(rows), step):
-        raw = run({name: array[start : start + step] for name, array in feeds.items()})
+        raw = session.run({name: array[start : start + step] for name, array in feeds.items()})
         made[start : start + step] = HEADS[card.head](_output(raw, card, wanted))
         if progress:
             progress(min(start + step, len(rows)), len(rows))

@@ -96,6 +96,15 @@ TASKS: dict[str, TaskEntry] = {
         "pixwise.tasks.pose", "PoseEstimator", "Find the joints of people: keypoints, skeletons.", analysed=False
     ),
     "depth": TaskEntry("pixwise.tasks.depth", "DepthEstimator", "Say how far each pixel is.", analysed=False),
+    "restyle": TaskEntry(
+        "pixwise.tasks.restyle",
+        "Restyler",
+        "Repaint the picture in another manner, or take its noise away.",
+        analysed=False,
+    ),
+    "inpaint": TaskEntry(
+        "pixwise.tasks.inpaint", "Inpainter", "Fill a part of the picture with what is around it.", analysed=False
+    ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer

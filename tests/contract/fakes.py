@@ -318,4 +318,5 @@ HEADS = {
 QUESTIONS = {  # options without which a task cannot be asked
     "zeroshot": {"labels": ("a dog", "a cat", "ein Haus")},
     "find": {"labels": ("a red car", "a dog")},
+    "inpaint": {"box": (0.6, 0.6, 7, 7)},  # of a single pixel not the centre
 }

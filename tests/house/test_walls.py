@@ -23,6 +23,7 @@ TASKS_MAY = {
     "maps",
     "tiles",
     "repaint",
+    "holes",
     "lazy",
     "points",
     "prompts",

@@ -11,6 +11,8 @@ Engines:
     rapidocr      printed text by PP-OCR           text.py
     salient-cut   what stands out from the border  cutout.py
     grabcut       what is pointed at, by colours   grabcut.py
+    non-local-means        less noise              repair.py
+    telea, navier-stokes   holes filled            repair.py
     motion        what moves between frames        motion.py
     pixels        the feeds as they are: for tasks that are arithmetic on pixels
 """
@@ -29,6 +31,7 @@ from pixwise.engines.engine import Engine
 from pixwise.engines.grabcut import GrabCutSession
 from pixwise.engines.motion import Motion
 from pixwise.engines.people import HaarFaces, HogPeople
+from pixwise.engines.repair import FillSession, NonLocalMeans
 from pixwise.engines.text import PrintedText
 from pixwise.errors import CardError, nearest
 from pixwise.registry import Card
@@ -39,7 +42,7 @@ __all__ = ["ENGINES", "BuiltinSession", "load_builtin"]
 Arrays = Mapping[str, np.ndarray]
 
 
-def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession | GrabCutSession:
+def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession | GrabCutSession | FillSession:
     """A session for a card whose `runtime` is `builtin`; `options.engine` names what runs it.
 
     Args:
@@ -54,7 +57,7 @@ def load_builtin(card: Card, threads: int = 0) -> BuiltinSession | PixelSession 
     if name not in ENGINES:
         raise CardError(f"card {card.id!r}: options.engine must be known, got {name!r}; {nearest(str(name), ENGINES)}")
     made = ENGINES[name](threads)
-    return made if isinstance(made, PixelSession | GrabCutSession) else BuiltinSession(made)
+    return made if isinstance(made, PixelSession | GrabCutSession | FillSession) else BuiltinSession(made)
 
 
 class BuiltinSession:
@@ -117,6 +120,9 @@ ENGINES: dict[str, Callable[[int], Any]] = {
     "rapidocr": PrintedText,
     "salient-cut": SalientCut,
     "grabcut": GrabCutSession,
+    "non-local-means": NonLocalMeans,
+    "telea": lambda threads: FillSession("INPAINT_TELEA"),
+    "navier-stokes": lambda threads: FillSession("INPAINT_NS"),
     "motion": Motion,
     "pixels": lambda threads: PixelSession(),
 }

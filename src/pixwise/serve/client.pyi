@@ -425,6 +425,56 @@ class Client:
         mirrored: bool = False,
     ) -> DepthMap: ...
     @overload
+    def restyle(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    def restyle(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> Rendering: ...
+    @overload
+    def inpaint(
+        self,
+        source: Pictures,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> list[Rendering]: ...
+    @overload
+    def inpaint(
+        self,
+        source: Any,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> Rendering: ...
+    @overload
     def caption(
         self,
         source: Pictures,
@@ -857,6 +907,56 @@ class AsyncClient:
         on_error: OnError = "raise",
         mirrored: bool = False,
     ) -> DepthMap: ...
+    @overload
+    async def restyle(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    async def restyle(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> Rendering: ...
+    @overload
+    async def inpaint(
+        self,
+        source: Pictures,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> list[Rendering]: ...
+    @overload
+    async def inpaint(
+        self,
+        source: Any,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> Rendering: ...
     @overload
     async def caption(
         self,

@@ -111,7 +111,7 @@ class Upscaler(Task):
     def run(self, feeds: Arrays) -> dict[str, np.ndarray]:
         if self.card.runtime == "builtin":
             return self.session.run(feeds)
-        return repainted(self.session.run, feeds, self.card, self.scale, self.progress)
+        return repainted(self.session, feeds, self.card, self.scale, self.progress)
 
     def postprocess(self, raw: Arrays, fit: _Place) -> Rendering:
         if fit.tiling is not None:
