@@ -54,6 +54,9 @@ def made_up(cls, seed, count):
         if spec.metadata["dtype"] is Mask:
             made[spec.name] = [Mask.from_array(random.random((480, 640)) > 0.9) for _ in range(count)]
             continue
+        if spec.metadata["dtype"] is Raster:
+            made[spec.name] = [random.integers(0, 256, (4, 5, 3)).astype(np.uint8) for _ in range(count)]
+            continue
         kind, shape = spec.metadata["dtype"], (count, *(9 if isinstance(n, str) else n for n in spec.metadata["shape"]))
         numbers = random.integers(0, 9000, shape) if kind is np.int64 else random.uniform(-50, 20_000, shape)
         made[spec.name] = [f"t{seed}é{i}" for i in range(count)] if kind is str else numbers.astype(kind)
@@ -137,7 +140,7 @@ def test_empty_has_no_rows_and_the_right_shapes(cls):
     assert list(nothing) == []
     assert nothing.image == IMAGE
     for spec in columns(cls):
-        if spec.metadata["dtype"] not in (str, Mask):
+        if spec.metadata["dtype"] not in (str, Mask, Raster):
             lengths = (0 if isinstance(length, str) else length for length in spec.metadata["shape"])
             assert getattr(nothing, spec.name).shape == (0, *lengths)
 

@@ -33,7 +33,7 @@ def filled(cls, count=2):
     """An answer with made-up rows of the declared types."""
     from pixwise.results import columns, values
 
-    given = {str: "word", Mask: Mask.from_array(np.eye(480, 640))}
+    given = {str: "word", Mask: Mask.from_array(np.eye(480, 640)), Raster: np.zeros((4, 5, 3), np.uint8)}
     made = {
         spec.name: [given[spec.metadata["dtype"]]] * count
         if spec.metadata["dtype"] in given

@@ -13,6 +13,7 @@
     px.background("shoe.jpg").cut("shoe.jpg")         # without its background; .over(…, "#fff"): before another one
     px.depth("room.jpg").coloured()                   # how far each pixel is; .at(x, y), .map(), .points(…)
     px.verify("passport.jpg", "selfie.jpg").same      # one person? px.identify, px.Gallery: who it is
+    px.generate("models/ddpm").grid().show()          # pictures from nothing but noise
     px.analyze("photo.jpg").draw("photo.jpg").show()  # everything at once
 
     reader = px.TextReader.load()                     # a class for reuse: one model, many pictures, many threads
@@ -36,12 +37,14 @@ _CLASSES = {entry.class_name: entry.module for entry in TASKS.values()}  # a fun
 _HOMES = {
     "Analysis": "pixwise.analysis",
     "Gallery": "pixwise.identity.gallery",
+    "Generator": "pixwise.generation.generator",
     "Limits": "pixwise.picture",
     "Picture": "pixwise.picture",
     "PixwiseError": "pixwise.errors",
     "alt_text": "pixwise.ask",
     "analyze": "pixwise.analysis",
     "embed_text": "pixwise.language.embedding",
+    "generate": "pixwise.generation.generator",
     "similarity": "pixwise.vectors",
     "verify": "pixwise.identity.verification",
 }

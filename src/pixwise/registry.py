@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from pixwise.errors import CardError, UnknownModelError, nearest
 from pixwise.recipe import Recipe
-from pixwise.task_table import TASKS, WHOLE_HEADS, cards_of
+from pixwise.task_table import MAKERS, TASKS, WHOLE_HEADS, cards_of
 
 __all__ = [
     "RUNTIME_OPTIONS",
@@ -254,8 +254,9 @@ def card_from_table(table: Mapping[str, Any], where: str) -> Card:
         if not isinstance(table.get(key), str) or not table[key]:
             raise CardError(f'{where}: card must have {key!r} as a string, got {table.get(key)!r}; add {key} = "…"')
     label = f"{where}: card {table['id']!r}"
-    if table["task"] not in TASKS:
-        raise CardError(f"{label}: task must be known, got {table['task']!r}; {nearest(table['task'], TASKS)}")
+    known = {**TASKS, **MAKERS}
+    if table["task"] not in known:
+        raise CardError(f"{label}: task must be known, got {table['task']!r}; {nearest(table['task'], known)}")
     _check_types(Card, {key: entry for key, entry in table.items() if key not in ("input", "files")}, label)
     values = {key: entry for key, entry in table.items() if key not in ("input", "vocabulary", "files", "names")}
     if values.get("runtime", "onnx") not in RUNTIME_OPTIONS:

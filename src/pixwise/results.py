@@ -17,6 +17,7 @@
     ClassMap     a class        label, id, share of the picture    .mask("sky")
     Actions      a clip         labels, scores; the frames that were looked at
     DepthMap     a picture      how far each pixel is: RelativeDepth or MetricDepth   .map()  .at(x, y)
+    Pictures     were made      seeds, pictures      .grid()  .save(folder)
     Matte        a picture      what is foreground: alpha           .mask()  .cut(picture)  .over(picture, ground)
     Rendering    a picture      one that was made of it             .pixels()  .to_image()  .save(path)
     Poses        people         keypoints, keypoint_scores, boxes   .point("nose")  .limbs()
@@ -44,7 +45,9 @@ from pixwise.answers.actions import Actions
 from pixwise.answers.class_map import ClassMap
 from pixwise.answers.depth_map import DepthMap, MetricDepth, RelativeDepth
 from pixwise.answers.matte import Matte
+from pixwise.answers.pictures import Pictures
 from pixwise.answers.poses import Poses
+from pixwise.answers.quality import Quality
 from pixwise.answers.rendering import Rendering
 from pixwise.answers.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.boxes import area
@@ -58,8 +61,8 @@ if TYPE_CHECKING:
 __all__ = [
     "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "DepthMap", "Detections", "Embedding", "Faces",
     "Identities", "ImageInfo", "LabelScores", "Masks", "Matte", "Membership", "MetricDepth", "ModelInfo", "Moderation",
-    "Poses", "Quality", "RelativeDepth", "Rendering", "Result", "TextLines", "Verification", "column", "columns",
-    "result_from_dict", "schema_id", "value", "values",
+    "Pictures", "Poses", "Quality", "RelativeDepth", "Rendering", "Result", "TextLines", "Verification", "column",
+    "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -274,28 +277,6 @@ class Moderation(Result):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Quality(Result):
-    """How good a picture is technically, and its dominant colours, largest share first."""
-
-    rows_key: ClassVar[str] = "colours"
-    values_key: ClassVar[str] = "quality"
-
-    sharpness: float = value(
-        float, "variance of the Laplacian of the grey picture, seen at 512 px or less; below about 100 looks blurred"
-    )
-    exposure: float = value(float, "mean luma, 0 black to 1 white")
-    contrast: float = value(float, "standard deviation of luma, 0 to 0.5")
-    noise: float = value(float, "standard deviation of the noise, grey levels, at 512 px or less (Immerkær 1996)")
-    underexposed: float = value(float, "share of pixels that are black (luma < 5)")
-    overexposed: float = value(float, "share of pixels that are white (luma > 250)")
-    dhash: str = value(str, "64-bit difference hash, 16 hex digits")
-    phash: str = value(str, "64-bit perceptual hash (DCT), 16 hex digits")
-    colours: Ints = column("rgb", np.int64, 3, doc="sRGB, 0 to 255")
-    shares: Floats = column("share", np.float32, doc="share of the picture, 0 to 1")
-    hexes: Texts = column("hex", str, doc="#rrggbb")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Embedding(Result):
     """A picture as one vector of length 1; the product of two is their cosine. Only vectors of one model compare."""
 
@@ -378,6 +359,7 @@ RESULTS: tuple[type[Result], ...] = (
     Actions,
     Poses,
     DepthMap,
+    Pictures,
 )
 
 

@@ -154,10 +154,12 @@ def _value(spec: Field) -> Schema:
 
 
 def _column(spec: Field) -> Schema:
-    """One cell of a row: a scalar, lists, or the run lengths of a mask."""
+    """One cell of a row: a scalar, lists, the run lengths of a mask, or what the cell itself says."""
     dtype = spec.metadata["dtype"]
     if dtype is Mask:
         return {**_closed(_RLE), "description": spec.metadata["doc"]}
+    if hasattr(dtype, "schema"):
+        return {**dtype.schema, "description": spec.metadata["doc"]}
     kinds = ((str, "string"), (np.bool_, "boolean"), (np.integer, "integer"), (np.floating, "number"))
     kind = next(kind for parent, kind in kinds if issubclass(dtype, parent))
     cell: Schema = {"type": [kind, "null"] if spec.metadata["missing"] else kind}

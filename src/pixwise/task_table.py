@@ -10,7 +10,17 @@ from pixwise.errors import OptionError, nearest
 if TYPE_CHECKING:
     from pixwise.task import Task
 
-__all__ = ["ANALYSED", "ASKED_ALONE", "TASKS", "WHOLE_HEADS", "TaskEntry", "cards_of", "check_analysed", "task_class"]
+__all__ = [
+    "ANALYSED",
+    "ASKED_ALONE",
+    "MAKERS",
+    "TASKS",
+    "WHOLE_HEADS",
+    "TaskEntry",
+    "cards_of",
+    "check_analysed",
+    "task_class",
+]
 
 
 class TaskEntry(NamedTuple):
@@ -106,6 +116,9 @@ TASKS: dict[str, TaskEntry] = {
         "pixwise.tasks.inpaint", "Inpainter", "Fill a part of the picture with what is around it.", analysed=False
     ),
     "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
+}
+MAKERS: dict[str, TaskEntry] = {  # what takes no picture, so is no task of the contract; cards and folders know it
+    "generate": TaskEntry("pixwise.generation.generator", "Generator", "Make pictures from nothing but noise."),
 }
 WHOLE_HEADS = ("florence",)  # of models whose session is made of all their parts, whichever task they answer
 ANALYSED: tuple[str, ...] = tuple(name for name, entry in TASKS.items() if entry.analysed)

@@ -49,6 +49,7 @@ HOMES = {  # package → the only places that may import it; folders end in /
     "click": {"cli/"},
     "torch": {"export/"},
     "transformers": {"export/"},
+    "diffusers": {"export/diffusion.py"},
     "onnx": {"export/", "quantize.py"},
     "sklearn": {"collections/"},
     "pyarrow": {"collections/"},

@@ -31,6 +31,8 @@ def checked_column(name: str, spec: Field, given: Any) -> Any:
         return tuple(map(str, given))
     if dtype is Mask:
         return tuple(_as_mask(name, thing) for thing in given)
+    if hasattr(dtype, "read"):
+        return tuple(map(dtype.read, given))
     try:
         stored = np.array(given, np.float64 if _holds_none(given) else None)
     except (TypeError, ValueError) as error:
@@ -109,6 +111,8 @@ def _plain(thing: Any) -> Any:
     """Numbers as JSON has them: floats at 4 decimals, NaN as null; a mask as COCO's run lengths."""
     if isinstance(thing, Mask):
         return thing.to_rle()
+    if hasattr(thing, "told"):
+        return thing.told()
     if isinstance(thing, np.ndarray | list | tuple):
         return [_plain(item) for item in (thing.tolist() if isinstance(thing, np.ndarray) else thing)]
     if isinstance(thing, float):

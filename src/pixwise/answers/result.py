@@ -56,7 +56,7 @@ def column(json: str, dtype: type, *shape: int | str, doc: str, missing: bool = 
 
     Args:
         json: its name in JSON and in row tuples.
-        dtype: `str`, `Mask`, or a numpy type.
+        dtype: `str`, `Mask`, a numpy type, or a class of cells as in `value`.
         shape: of one row's value; none for a scalar. A letter stands for any length, of a vector that is computed with:
             it is told in full precision, other numbers at 4 decimals.
         doc: meaning and unit; goes into the JSON schema.

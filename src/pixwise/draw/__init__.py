@@ -37,6 +37,7 @@ from pixwise.results import (
     Matte,
     Membership,
     Moderation,
+    Pictures,
     Poses,
     Quality,
     Rendering,
@@ -205,6 +206,12 @@ def _(result: Quality, canvas: Canvas) -> None:
 def _(result: Embedding, canvas: Canvas) -> None:
     if result.dimension:
         canvas.legend([LegendRow(text) for text in (result.model.id, f"{result.dimension} numbers") if text])
+
+
+@draw_into.register
+def _(result: Pictures, canvas: Canvas) -> None:
+    if len(result):  # they were made of noise, and have no picture to be drawn into: `grid` shows them
+        canvas.legend([LegendRow(f"{len(result)} pictures made, {result.scheduler} in {result.steps} steps")])
 
 
 @draw_into.register

@@ -1,4 +1,4 @@
-"""A checkpoint of `transformers` becomes a folder that Pixwise runs without torch.
+"""A checkpoint of `transformers`, or a UNet of `diffusers`, becomes a folder that Pixwise runs without torch.
 
     from pixwise.export import export
     export("Salesforce/blip-image-captioning-base", "models/blip-base", progress=print)
@@ -92,13 +92,13 @@ def export(
     """
     _check_options(task, precision, tolerance)
     _check_installed()
-    from pixwise.export.checkpoint import open_checkpoint
+    from pixwise.export.diffusion import open_any
     from pixwise.export.families import FAMILIES, family_of
     from pixwise.export.folder import fresh_folder
 
     say = progress or (lambda line: None)
     with fresh_folder(Path(out), force) as part:
-        checkpoint = open_checkpoint(source)
+        checkpoint = open_any(source)
         family = family_of(checkpoint.config, task, FAMILIES if families is None else families, checkpoint.name)
         say(f"{checkpoint.name}: {family.title}, for the task {family.task}")
         usual = min(family.tolerance * PRECISIONS[precision], _MOST)
@@ -118,12 +118,10 @@ def _fill(
 ) -> Exported:
     from pixwise.export.folder import CARD, card_text, file_facts
     from pixwise.export.trials import picture_for
-    from pixwise.own.processors import recipe_from_config
 
-    preprocessor = checkpoint.copy_configs(folder, family.tokenizer)
-    recipe = recipe_from_config(preprocessor, checkpoint.config, checkpoint.name)
+    recipe = checkpoint.recipe(folder, family.tokenizer)
     image = picture_for(picture)
-    compared = _compare_recipe(checkpoint, family, recipe, image, say)
+    compared = _compare_recipe(checkpoint, family, recipe, image, say) if checkpoint.looks else []
     parts, model = _parts(checkpoint, family, recipe, image)
     if family.tokenizer:
         _compare_words(folder, model, checkpoint.name)
@@ -131,7 +129,8 @@ def _fill(
     _judge(found, tolerance)
     licence = checkpoint.licence()
     say(f"licence: {licence or 'the checkpoint does not tell; find out before you use it'}")
-    names = {part.file: part.name for part in parts} | ({"tokenizer.json": "tokenizer"} if family.tokenizer else {})
+    names = {part.file: part.name for part in parts} | dict(checkpoint.read)
+    names |= {"tokenizer.json": "tokenizer"} if family.tokenizer else {}
     facts, files = _facts(out.name, checkpoint, family, precision, licence), file_facts(folder, names)
     (folder / CARD).write_text(card_text(facts, recipe, family.options(model, folder), files), "utf-8")
     _open_like_a_user(folder, family, facts["id"])
@@ -210,10 +209,13 @@ def _compare_words(folder: Path, model: Any, name: str) -> None:
 
 def _open_like_a_user(folder: Path, family: Family, id: str) -> None:
     """What cannot be loaded is not written: numbers of the checkpoint's own configs may be nonsense."""
-    from pixwise.task_table import task_class
+    from pixwise.task_table import MAKERS, TASKS
 
+    entry = {**TASKS, **MAKERS}[family.task]
     try:
-        task_class(family.task).load(str(folder), device="cpu", accept_licence=[id])
+        getattr(importlib.import_module(entry.module), entry.class_name).load(
+            str(folder), device="cpu", accept_licence=[id]
+        )
     except PixwiseError as error:
         said = str(error).replace(folder.name, id)
         raise ModelFileError(
@@ -248,13 +250,13 @@ def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, lice
 
 
 def _check_options(task: str, precision: str, tolerance: float | None) -> None:
-    from pixwise.task_table import TASKS
+    from pixwise.task_table import MAKERS, TASKS
 
     if precision not in PRECISIONS:
         raise OptionError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
     if tolerance is not None and not (math.isfinite(tolerance) and tolerance >= 0):
         raise OptionError(f"tolerance must be a number from 0 up, got {tolerance!r}; 0.001 is usual")
-    if task and task not in TASKS:
+    if task and task not in {**TASKS, **MAKERS}:
         raise OptionError(f"task must be known, got {task!r}; {nearest(task, TASKS)}")
 
 

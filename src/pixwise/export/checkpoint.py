@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import transformers
@@ -22,6 +22,8 @@ from transformers.utils import cached_file
 from pixwise.errors import CardError, ModelFileError, ModelMissingError
 from pixwise.export.parts import Family
 from pixwise.export.tracing import quiet
+from pixwise.own.processors import recipe_from_config
+from pixwise.recipe import Recipe
 
 __all__ = ["Checkpoint", "open_checkpoint", "read_json"]
 
@@ -50,6 +52,9 @@ class Checkpoint:
         config: `config.json`.
         commit: of the hub, 40 hex digits; empty for a folder.
     """
+
+    looks: ClassVar[bool] = True  # it is given pictures, which its processor and ours prepare
+    read: ClassVar[Mapping[str, str]] = {}  # of the files that are written, those that the task reads: path → part
 
     name: str
     revision: str
@@ -114,8 +119,8 @@ class Checkpoint:
             )
         return model.eval()
 
-    def copy_configs(self, folder: Path, tokenizer: bool) -> dict[str, Any]:
-        """Write the small files; returns `preprocessor_config.json`.
+    def recipe(self, folder: Path, tokenizer: bool) -> Recipe:
+        """How it wants its pixels; the small files are written.
 
         Raises:
             CardError: the checkpoint does not say how it wants its pixels, or has no words.
@@ -125,7 +130,7 @@ class Checkpoint:
             self._copy(name, folder)
         if tokenizer:
             self._copy_tokenizer(folder)
-        return self._copy_preprocessor(folder)
+        return recipe_from_config(self._copy_preprocessor(folder), self.config, self.name)
 
     def _copy(self, name: str, folder: Path) -> bool:
         found = self.file(name)

@@ -9,6 +9,7 @@ from pixwise.errors import CardError, OptionError
 from pixwise.export.captioners import blip_parts, captioner_options, encoder_decoder_parts
 from pixwise.export.clips import clip_classifier_parts, frames_option
 from pixwise.export.detectors import detr_parts, fixed_size_parts
+from pixwise.export.diffusion import unet_parts
 from pixwise.export.parts import Family
 from pixwise.export.poses import exported_pose_options, pose_parts
 from pixwise.export.segmenters import sam2_parts, sam_parts, segmenter_options
@@ -164,6 +165,15 @@ FAMILIES: tuple[Family, ...] = (
         "Xu et al. 2022, arXiv:2204.12484",
         exported_pose_options,
         batch=4,
+    ),
+    Family(
+        "DDPM",
+        ("UNet2DModel",),
+        "generate",
+        "UNet2DModel",
+        unet_parts,
+        "ddpm",
+        "Ho et al. 2020, arXiv:2006.11239",
     ),
 )
 

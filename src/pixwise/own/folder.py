@@ -3,6 +3,7 @@
 folder/card.toml + *.onnx                                  → the card as written
 folder/config.json + preprocessor_config.json + *.onnx     → a card derived from them, and from
                                                              tokenizer_config.json where it reads texts
+folder/model_index.json + scheduler/ + unet/*.onnx         → a card for `generate`, see `diffusion.py`
 folder/model.onnx                                          → the card.toml or the configs beside it
 
 `card_from_configs` is pure: `store.py` derives cards of `hf:owner/name` with it as well.
@@ -10,7 +11,6 @@ folder/model.onnx                                          → the card.toml or 
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +19,8 @@ from typing import Any
 
 from pixwise.errors import CardError, UnknownModelError
 from pixwise.own.captions import caption_files, caption_options
+from pixwise.own.configs import read_json
+from pixwise.own.diffusion import diffusion_card
 from pixwise.own.florence import florence_card
 from pixwise.own.heads import head_of, task_of
 from pixwise.own.mattes import matte_kind
@@ -82,7 +84,9 @@ def card_of_path(model: str, task: str) -> Card:
         onnx = "" if path.is_dir() else path.relative_to(folder).as_posix()
         if (folder / "card.toml").exists():
             return _card_of_toml(folder / "card.toml", task, onnx)
-        if (folder / "config.json").exists():
+        if (folder / "model_index.json").exists():
+            return diffusion_card(folder, task, onnx)
+        if (folder / "config.json").exists() and not (folder.parent / "model_index.json").exists():  # of a part
             return _card_of_configs(folder, task, onnx)
     raise CardError(
         f"{path}: expected config.json and preprocessor_config.json, or a card.toml, beside the model, got neither; "
@@ -233,23 +237,13 @@ def choose_onnx(files: Sequence[str], where: str, stems: Sequence[str] = ("model
 def _card_of_configs(folder: Path, task: str, onnx: str) -> Card:
     found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("**/*") if path.is_file())
     names = ("preprocessor_config.json", "tokenizer_config.json", "generation_config.json")
-    preprocessor, tokenizer, generation = (_read_json(folder / name) if name in found else None for name in names)
+    preprocessor, tokenizer, generation = (read_json(folder / name) if name in found else None for name in names)
     if preprocessor is None and "video_preprocessor_config.json" in found:
-        preprocessor = _read_json(folder / "video_preprocessor_config.json")
+        preprocessor = read_json(folder / "video_preprocessor_config.json")
     told = {"tokenizer": tokenizer, "generation": generation}
-    config, id = _read_json(folder / "config.json"), folder.resolve().name
+    config, id = read_json(folder / "config.json"), folder.resolve().name
     card = card_from_configs(config, preprocessor, found, task=task, id=id, onnx=onnx, **told)
     return replace(card, folder=str(folder))
-
-
-def _read_json(path: Path) -> Config:
-    try:
-        table = json.loads(path.read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CardError(f"{path}: expected JSON, got {error}; mend the file") from error
-    if not isinstance(table, dict):
-        raise CardError(f"{path}: expected a JSON object, got {type(table).__name__}; mend the file")
-    return table
 
 
 def _architecture(config: Config, where: str) -> str:

@@ -1,0 +1,1 @@
+"""Pictures from nothing: noise that a model takes away step by step."""
