@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -166,3 +167,18 @@ def test_a_hundred_masks_of_twelve_megapixels_stay_below_sixty_megabytes():
     assert len(masks) == 100
     assert kept < 5e6
     assert peak < 60e6
+
+
+@given(
+    st.integers(1, 9), st.integers(1, 9), st.integers(1, 40), st.integers(1, 40), st.integers(0, 9)
+)  # smaller pictures, too: then pixels of the mask are left out
+def test_a_mask_is_stretched_as_torch_does_it(h, w, height, width, seed):
+    small = np.random.default_rng(seed).random((h, w)) > 0.6
+    large = torch.nn.functional.interpolate(torch.from_numpy(small)[None, None].float(), size=(height, width))[0, 0] > 0
+    assert Mask.stretched(small, (height, width)) == Mask.from_array(large.numpy())
+
+
+def test_a_mask_lies_within_a_larger_picture():
+    mask = Mask.from_array(np.eye(3)).within((9, 9), (4, 5))
+    assert (mask.size_hw, mask.box, mask.area) == ((9, 9), (4, 5, 7, 8), 3)
+    assert Mask.from_array(np.zeros((3, 3))).within((9, 9), (4, 5)).box == (0, 0, 0, 0)

@@ -22,7 +22,7 @@ Form of every message: *thing must be expected, got actual; what to do*.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "UnknownModelError",
     "check_range",
     "check_shape",
+    "checked_labels",
     "nearest",
 ]
 
@@ -105,6 +106,28 @@ class OutputError(PixwiseError, OSError):
 
 class SetupError(PixwiseError, RuntimeError):
     """The machine lacks something: a package, a device."""
+
+
+def checked_labels(given: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """Names of classes that are to be kept, as a tuple; one alone may be a string.
+
+    Args:
+        given: by the user.
+        names: of the model's classes; where there are none, any are taken.
+
+    Raises:
+        OptionError: not names, or not the model's.
+    """
+    labels = [given] if isinstance(given, str) else given
+    if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
+        raise OptionError(f"labels must be names of classes, got {labels!r}; pass a list of strings")
+    known = [name for name in names if name]
+    for label in labels if known else ():
+        if label not in known:
+            raise OptionError(
+                f"label must be one of the model's {len(known)} classes, got {label!r}; {nearest(label, known)}"
+            )
+    return tuple(labels)
 
 
 def nearest(word: str, known: Iterable[str], *, many: str = "") -> str:

@@ -15,7 +15,9 @@ import numpy.typing as npt
 
 from pixwise.errors import check_shape
 
-__all__ = ["Filter", "enlarge", "magnify", "mask_above", "stability", "without_holes", "without_islands"]
+__all__ = [
+    "Filter", "enlarge", "enlarged_rows", "magnify", "mask_above", "stability", "without_holes", "without_islands",
+]  # fmt: skip
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
@@ -43,6 +45,15 @@ def magnify(values: Floats, size_hw: tuple[int, int], filter: Filter = "bicubic"
     check_shape("map", values, ("h", "w"))
     kind = cv2.INTER_CUBIC if filter == "bicubic" else cv2.INTER_LINEAR
     return cv2.resize(np.ascontiguousarray(values, np.float32), size_hw[::-1], interpolation=kind)
+
+
+def enlarged_rows(values: Floats, size_hw: tuple[int, int], low: int, high: int) -> Floats:
+    """Some rows of (C, h, w) maps that are brought to another size: (C, high - low, W) float32."""
+    check_shape("maps", values, ("C", "h", "w"))
+    first, second, share = (each[low:high] for each in _taps(values.shape[1], size_hw[0]))
+    tall = values[:, first] + share[:, None] * (values[:, second] - values[:, first])  # (C, n, w)
+    first, second, share = _taps(values.shape[2], size_hw[1])
+    return tall[:, :, first] + share * (tall[:, :, second] - tall[:, :, first])
 
 
 def mask_above(values: Floats, size_hw: tuple[int, int], threshold: float = 0.0) -> Bools:

@@ -178,7 +178,11 @@ class Mask:
             raise ShapeError(f'run lengths must have "size": [H, W] and "counts", got {sorted(rle)}; see COCO\'s form')
         size_hw, counts = (int(rle["size"][0]), int(rle["size"][1])), rle["counts"]
         counts = counts_from_text(counts) if isinstance(counts, str | bytes) else counts
-        starts, ends = _split(*_ones(_checked_counts(counts, size_hw)), size_hw[0])
+        return cls._from_runs(*_split(*_ones(_checked_counts(counts, size_hw)), size_hw[0]), size_hw)
+
+    @classmethod
+    def _from_runs(cls, starts: Ints, ends: Ints, size_hw: tuple[int, int]) -> Mask:
+        """Of runs of ones down the columns of the whole picture, each in one column."""
         if not len(starts):
             return cls(size_hw, (0, 0, 0, 0), np.zeros(1, np.int32))
         columns, rows, lengths = starts // size_hw[0], starts % size_hw[0], ends - starts
@@ -186,6 +190,35 @@ class Mask:
         starts = (columns - x1) * (y2 - y1) + rows - y1  # in the crop
         counts = _counts_of(starts, starts + lengths, (x2 - x1) * (y2 - y1))
         return cls(size_hw, (int(x1), int(y1), int(x2), int(y2)), counts)
+
+    @classmethod
+    def stretched(cls, small: npt.ArrayLike, size_hw: tuple[int, int]) -> Mask:
+        """Enlarge (h, w) bool to the picture, the nearest pixel each, without ever holding (H, W).
+
+        Pixel i of H shows pixel floor(i * h / H), as torch's `interpolate(mode="nearest")` has it.
+        """
+        small = np.asarray(small, bool)
+        check_shape("mask", small, ("h", "w"))
+        rows, columns = (_nearest(have, want) for have, want in zip(small.shape, size_hw, strict=True))
+        first = np.searchsorted(rows, np.arange(small.shape[0] + 1))  # pixel of the picture at which each row begins
+        framed = np.pad(small.T, ((0, 0), (1, 1))).astype(np.int8)  # (w, h + 2)
+        edges = np.diff(framed, axis=1)
+        owner, tops = np.nonzero(edges == 1)  # column by column, as runs go
+        tops, bottoms = first[tops], first[np.nonzero(edges == -1)[1]]
+        begin = np.searchsorted(owner, np.arange(small.shape[1] + 1))
+        pieces = np.diff(begin)[columns]  # (W,) runs of each column of the picture
+        place = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        which, offset = np.repeat(begin[columns], pieces) + place, np.repeat(np.arange(size_hw[1]), pieces) * size_hw[0]
+        starts, ends = tops[which] + offset, bottoms[which] + offset
+        return cls._from_runs(starts[starts < ends], ends[starts < ends], size_hw)
+
+    def within(self, size_hw: tuple[int, int], corner_xy: tuple[int, int]) -> Mask:
+        """The same pixels in a larger picture, in which this one lies with its first pixel at a corner."""
+        x, y = corner_xy
+        moved = (
+            tuple(edge + shift for edge, shift in zip(self.box, (x, y, x, y), strict=True)) if self.area else self.box
+        )
+        return Mask(size_hw, moved, self.counts)
 
     @classmethod
     def from_polygons(cls, polygons: Polygons, size_hw: tuple[int, int]) -> Mask:
@@ -234,6 +267,12 @@ class Mask:
         starts, ends = _split(*_ones(self.counts.astype(np.int64)), high)
         moved = (starts // high + x1) * self.size_hw[0] + starts % high + y1
         return moved, moved + ends - starts
+
+
+def _nearest(have: int, want: int) -> Ints:
+    """(want,) the place of the source that each place shows; in 32-bit floats, as torch computes it."""
+    scale = np.float32(have) / np.float32(want)
+    return np.minimum((np.arange(want, dtype=np.float32) * scale).astype(np.int64), have - 1)
 
 
 def _ones(counts: Ints) -> tuple[Ints, Ints]:

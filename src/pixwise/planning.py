@@ -40,7 +40,7 @@ def plan(picture_hw: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
         size = (height * ratio, width * ratio)  # real numbers: rounded once, below
     else:
         size = _shortest_edge(picture_hw, recipe.size_hw[0], recipe.max_side)
-    step, whole = recipe.multiple_of, math.floor if recipe.multiples == "below" else round
+    step, whole = recipe.multiple_of, {"below": math.floor, "above": math.ceil}.get(recipe.multiples, round)
     rows, columns = (max(1, whole(side / step)) * step for side in size)
     return rows, columns
 

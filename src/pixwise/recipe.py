@@ -18,7 +18,7 @@ UNSMOOTHED = ("nearest", "linear", *SAMPLED)  # they read single pixels: a scale
 Resize = Literal["none", "stretch", "shortest", "longest", "closest", "square"]
 _CHOICES = {
     "resize": get_args(Resize), "rounding": ("down", "nearest"), "resample": get_args(Resample),
-    "multiples": ("nearest", "below"), "channels": ("RGB", "BGR"), "pad": ("none", "corner", "centre"),
+    "multiples": ("nearest", "below", "above"), "channels": ("RGB", "BGR"), "pad": ("none", "corner", "centre"),
     "pad_with": ("value", "mirror"), "layout": ("CHW", "HWC"), "dtype": ("float32", "float16", "uint8"),
 }  # fmt: skip
 
@@ -38,7 +38,7 @@ class Recipe:
         max_side: for `shortest`, `closest` and `none`: the longer side is never above this, the aspect is kept; 0 is
             no limit.
         multiple_of: resized sides are rounded to a multiple of this.
-        multiples: `nearest`, or the one `below`.
+        multiples: `nearest`, or the one `below` or `above`.
         resample: filter, by Pillow's names; `linear` is OpenCV's, which shrinks without antialias; `sampled` is linear
             between pixels in floats and without antialias, as torch's `interpolate` does it, `sampled_corners` the same
             with corners on corners.
@@ -63,7 +63,7 @@ class Recipe:
     enlarge: bool = True
     max_side: int = 0
     multiple_of: int = 1
-    multiples: Literal["nearest", "below"] = "nearest"
+    multiples: Literal["nearest", "below", "above"] = "nearest"
     resample: Resample = "bilinear"
     reflect: float = 0.0
     crop_hw: tuple[int, int] = (0, 0)

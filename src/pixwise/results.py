@@ -15,6 +15,8 @@
     Caption      a picture      text, score, tokens, stop, alt_text
     Membership   a picture      whether it is in a collection, and how sure that is
     ClassMap     a class        label, id, share of the picture    .mask("sky")
+    Panoptic     segments       id, label, thing or stuff, area, box  .mask(3)  .id_map()
+    Instances    things         masks, boxes, labels, scores
     Actions      a clip         labels, scores; the frames that were looked at
     DepthMap     a picture      how far each pixel is: RelativeDepth or MetricDepth   .map()  .at(x, y)
     Pictures     were made      seeds, pictures      .grid()  .save(folder)
@@ -44,7 +46,9 @@ import numpy.typing as npt
 from pixwise.answers.actions import Actions
 from pixwise.answers.class_map import ClassMap
 from pixwise.answers.depth_map import DepthMap, MetricDepth, RelativeDepth
+from pixwise.answers.instances import Instances, Masks
 from pixwise.answers.matte import Matte
+from pixwise.answers.panoptic import Panoptic
 from pixwise.answers.pictures import Pictures
 from pixwise.answers.poses import Poses
 from pixwise.answers.quality import Quality
@@ -52,7 +56,6 @@ from pixwise.answers.rendering import Rendering
 from pixwise.answers.result import ImageInfo, ModelInfo, Result, column, columns, schema_id, value, values
 from pixwise.boxes import area
 from pixwise.errors import OptionError, ShapeError, nearest
-from pixwise.masks import Mask
 from pixwise.text import short_line
 
 if TYPE_CHECKING:
@@ -60,9 +63,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RESULTS", "Actions", "Caption", "ClassMap", "Classes", "Codes", "DepthMap", "Detections", "Embedding", "Faces",
-    "Identities", "ImageInfo", "LabelScores", "Masks", "Matte", "Membership", "MetricDepth", "ModelInfo", "Moderation",
-    "Pictures", "Poses", "Quality", "RelativeDepth", "Rendering", "Result", "TextLines", "Verification", "column",
-    "columns", "result_from_dict", "schema_id", "value", "values",
+    "Identities", "ImageInfo", "Instances", "LabelScores", "Masks", "Matte", "Membership", "MetricDepth", "ModelInfo",
+    "Moderation", "Panoptic", "Pictures", "Poses", "Quality", "RelativeDepth", "Rendering", "Result", "TextLines",
+    "Verification", "column", "columns", "result_from_dict", "schema_id", "value", "values",
 ]  # fmt: skip
 
 Floats = npt.NDArray[np.float32]
@@ -189,28 +192,6 @@ class TextLines(Result):
     def text(self) -> str:
         """All of it, a line each."""
         return "\n".join(self.texts)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Masks(Result):
-    """Which pixels belong to what was pointed at: for each object its mask, or its candidates, the best first."""
-
-    rows_key: ClassVar[str] = "masks"
-
-    objects: Ints = column("object", np.int64, doc="which of the objects that were asked for, from 0")
-    scores: Floats = column("score", np.float32, doc="how good the model thinks the mask is (IoU), 0 to 1")
-    stabilities: Floats = column(
-        "stability", np.float32, doc="how little the area changes with the threshold of the mask, 0 to 1"
-    )
-    areas: Ints = column("area", np.int64, doc="number of pixels")
-    boxes: Floats = column("box", np.float32, 4, doc="xyxy around the mask, pixels")
-    masks: tuple[Mask, ...] = column("mask", Mask, doc="COCO's run lengths, of the size of the picture")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        sizes = {mask.size_hw for mask in self.masks}
-        if len(sizes) > 1 or (self.image.width and sizes - {(self.image.height, self.image.width)}):
-            raise ShapeError(f"Masks.masks must be of the size of the picture, got {sorted(sizes)}; enlarge them first")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -356,6 +337,8 @@ RESULTS: tuple[type[Result], ...] = (
     Membership,
     Matte,
     ClassMap,
+    Instances,
+    Panoptic,
     Actions,
     Poses,
     DepthMap,

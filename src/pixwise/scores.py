@@ -9,8 +9,8 @@ import numpy as np
 from pixwise.errors import ShapeError
 
 __all__ = [
-    "CLASS_SCORES", "USUAL_MIN_SCORES", "best_of", "check_numbers", "class_row", "label_of", "output", "sigmoid",
-    "softmax",
+    "CLASS_SCORES", "USUAL_MIN_SCORES", "best_of", "best_pairs", "check_numbers", "class_row", "label_of", "output",
+    "sigmoid", "softmax",
 ]  # fmt: skip
 
 
@@ -25,6 +25,24 @@ def output(raw: Mapping[str, np.ndarray], name: str) -> np.ndarray:
             f"outputs of the model must contain {name!r}, got {', '.join(raw)}; check the head of its card"
         )
     return raw[name][0].astype(np.float32)
+
+
+def best_pairs(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The best pairs of a query and a class.
+
+    Args:
+        scores: (Q, C).
+        count: how many pairs.
+
+    Returns:
+        (K,) queries and (K,) classes, best first, of equal ones the first; K is `count`, or all that there are.
+    """
+    flat = scores.reshape(-1)
+    count = min(count, len(flat))
+    if not count:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    best = np.sort(np.argpartition(-flat, count - 1)[:count])  # sorting all of 24 000 would take ten times as long
+    return np.divmod(best[np.argsort(-flat[best], kind="stable")], scores.shape[1])
 
 
 def check_numbers(scores: np.ndarray) -> None:

@@ -22,6 +22,7 @@ from PIL import Image
 from pixwise.clip import Clip
 from pixwise.errors import CardError, OptionError, ShapeError, check_range, nearest
 from pixwise.loading import as_loaded, check_helpers, load_card, load_helpers, load_model
+from pixwise.padding import mask_feeds
 from pixwise.picture import Limits, Picture, check_background
 from pixwise.pixels import Recipe, plan, prepare
 from pixwise.recipe import UNSMOOTHED
@@ -164,13 +165,8 @@ class Task:
         known = {spec.name for spec in fields(cls)} - {"card", "session"}
         for key in options:
             if key not in known:
-                known |= {
-                    "device",
-                    "threads",
-                    "precision",
-                    "offline",
-                    "accept_licence",
-                }  # these come as arguments of their own
+                # these come as arguments of their own
+                known |= {"device", "threads", "precision", "offline", "accept_licence"}
                 raise OptionError(f"option of {cls.name} must be known, got {key!r}; {nearest(key, known)}")
 
     def given(self, **answers: Result) -> Self:
@@ -196,7 +192,7 @@ class Task:
         their answers as further arguments.
         """
         tensor, fit = prepare(self.decoded(picture), picture.size_hw, self.recipe)
-        return {self.input_name: tensor[None]}, fit
+        return {self.input_name: tensor[None], **mask_feeds(self.session.inputs(self.part), [fit], fit.tensor_hw)}, fit
 
     def decoded(self, picture: Picture) -> Image.Image:
         """The picture, upright, decoded no larger than the recipe needs.

@@ -98,6 +98,12 @@ TASKS: dict[str, TaskEntry] = {
     "semantic": TaskEntry(
         "pixwise.tasks.semantic", "SemanticSegmenter", "Say which class each pixel belongs to.", analysed=False
     ),
+    "instances": TaskEntry(
+        "pixwise.tasks.instances", "InstanceSegmenter", "Find things and cut each one out.", analysed=False
+    ),
+    "panoptic": TaskEntry(
+        "pixwise.tasks.panoptic", "PanopticSegmenter", "Divide the picture into things and stuff.", analysed=False
+    ),
     "action": TaskEntry(
         "pixwise.tasks.action", "ActionRecognizer", "Say what happens in a clip, a list of frames.", analysed=False
     ),

@@ -31,7 +31,7 @@ def fake_session(card: Card, *, nothing: bool = False):
         return pointed_session(card, nothing)
     layout = (-1, 3, -1, -1) if card.recipe.layout == "CHW" else (-1, -1, -1, 3)
     inputs = [Tensor(card.input_name or "image", layout, card.recipe.dtype)]
-    if card.head == "detr_softmax":  # as DETR's own export does
+    if card.head in ("detr_softmax", "detr_masks"):  # as DETR's own export does
         inputs.append(Tensor("pixel_mask", (-1, 64, 64), "int64"))
 
     def answer(feeds):
@@ -287,6 +287,19 @@ def _depth(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarra
     return {"predicted_depth": 0.1 + down * y / height + along * x / width, **view}
 
 
+def _queries(card: Card, pixels: np.ndarray, nothing: bool) -> dict[str, np.ndarray]:
+    """Twelve queries, each surest in a disc of its own; "nothing" is the class that says so."""
+    random, classes = _random(pixels), len(card.names) + 1
+    height, width = max(1, pixels.shape[1] // 8), max(1, pixels.shape[2] // 8)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    places = random.uniform(0, 1, (12, 2)) * (height, width)
+    masks = np.stack([6 - 20 * np.hypot((y - py) / height, (x - px) / width) for py, px in places])
+    logits = np.zeros((12, classes), np.float32)
+    logits[np.arange(12), -1 if nothing else random.integers(0, classes - 1, 12)] = 12
+    names = ("logits", "pred_masks") if card.head == "detr_masks" else ("class_queries_logits", "masks_queries_logits")
+    return dict(zip(names, (logits, masks.astype(np.float32)), strict=True))
+
+
 HEADS = {
     "rgb_shares": _larger,
     "rgb_bytes": _larger,
@@ -294,6 +307,8 @@ HEADS = {
     "relative": _depth,
     "metric": _depth,
     "inverse": _depth,
+    "mask_queries": _queries,
+    "detr_masks": _queries,
     "channels_first": _map,
     "channels_last": _map,
     "logits": _matte,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from pixwise.answers.label_map import LabelMap
 from pixwise.answers.result import Result, column, value
-from pixwise.errors import OptionError, ShapeError, nearest
+from pixwise.errors import OptionError, nearest
 from pixwise.masks import Mask
 
 __all__ = ["ClassMap"]
@@ -57,8 +57,4 @@ class ClassMap(Result):
 
     def check_picture(self, size_hw: tuple[int, int]) -> None:
         super().check_picture(size_hw)
-        if self.map.ids.size and self.map.size_hw != tuple(size_hw):
-            raise ShapeError(
-                f"picture must be {self.map} like the map, got {size_hw[1]} x {size_hw[0]}; "
-                "give the picture that was asked about"
-            )
+        self.map.check_size(size_hw)

@@ -32,11 +32,13 @@ from pixwise.results import (
     Embedding,
     Faces,
     Identities,
+    Instances,
     LabelScores,
     Masks,
     Matte,
     Membership,
     Moderation,
+    Panoptic,
     Pictures,
     Poses,
     Quality,
@@ -266,6 +268,37 @@ def _(result: ClassMap, canvas: Canvas) -> None:
     paint_map(canvas, result.ids(), dict(zip(result.label_ids.tolist(), colours, strict=True)))
     rows = zip(result[:_MOST_LABELS], colours, strict=False)
     canvas.legend([LegendRow(f"{row.label} {_percent(row.share)}", colour) for row, colour in rows])
+
+
+@draw_into.register
+def _(result: Instances, canvas: Canvas) -> None:
+    things = [PALETTE[5 * place % len(PALETTE)] for place in range(len(result))]  # two of a class differ
+    rows = list(zip(result, things, strict=True))
+    for row, colour in sorted(rows, key=lambda each: -each[0].area):  # a small one lies on a large one
+        canvas.mask(row.mask, colour)
+        canvas.box(row.box, colour)
+    for row, colour in rows:
+        canvas.label(f"{row.label} {row.score:.2f}", row.box, colour)
+
+
+@draw_into.register
+def _(result: Panoptic, canvas: Canvas) -> None:
+    """Things have their label where they are, stuff has its in the legend."""
+    if not len(result):
+        return
+    colours = [
+        PALETTE[5 * row.id % len(PALETTE)] if row.thing else shade
+        for row, shade in zip(result, colours_of(result.labels), strict=True)
+    ]
+    paint_map(canvas, result.id_map(), dict(zip(result.ids.tolist(), colours, strict=True)))
+    rows = list(zip(result, colours, strict=True))
+    for row, colour in rows:
+        if row.thing:
+            canvas.label(f"{row.label} {row.score:.2f}", row.box, colour)
+    stuff = [(row, colour) for row, colour in rows if not row.thing][:_MOST_LABELS]
+    pixels = canvas.size_hw[0] * canvas.size_hw[1]
+    if stuff:
+        canvas.legend([LegendRow(f"{row.label} {_percent(row.area / pixels)}", colour) for row, colour in stuff])
 
 
 def _percent(share: float) -> str:

@@ -29,6 +29,7 @@ from pixwise.own.poses import keypoint_names, pose_options
 from pixwise.own.processors import recipe_from_config
 from pixwise.own.segments import segment_files
 from pixwise.own.texts import text_files, text_options
+from pixwise.own.universal import UNIVERSAL_HEADS, grid_option, universal_names, universal_options
 from pixwise.registry import Card, CardFile, card_from_table, cards
 from pixwise.task_table import TASKS
 
@@ -157,7 +158,7 @@ def _card_from_configs(
             "use a checkpoint of fixed size, such as siglip2-base-patch16-224"
         )
     nameless = ("background", "caption", "depth", "find", "segment", "upscale")  # find: its labels are the user's
-    names = names_from_config(config, id) if task not in nameless else ()
+    names = _names(config, task, id) if task not in nameless else ()
     if task == "pose":
         names = keypoint_names(names)
     if task == "segment":
@@ -181,6 +182,11 @@ def _card_from_configs(
     )
 
 
+def _names(config: Config, task: str, where: str) -> tuple[str, ...]:
+    found = names_from_config(config, where)
+    return universal_names(found, config) if task in ("panoptic", "instances", "semantic") else found
+
+
 def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[str, Any]:
     """What the head needs to know beside the recipe."""
     if task == "embed":
@@ -189,6 +195,10 @@ def _options(config: Config, tokenizer: Config, task: str, where: str) -> dict[s
         tokens = (config.get("text_config") or {}).get("max_position_embeddings")
         tokens = config.get("max_text_len") if config["model_type"] == "grounding-dino" else tokens
         return {"tokens": tokens} if tokens else {}
+    if task in ("panoptic", "instances"):
+        return universal_options(config, _names(config, task, where))
+    if task == "semantic" and config.get("model_type") in UNIVERSAL_HEADS:
+        return grid_option(config)
     if task == "semantic":
         none = [name for name in names_from_config(config, where) if name.lower() == "background"]
         return {"nothing": none[0]} if none else {}

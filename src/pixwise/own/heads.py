@@ -15,6 +15,7 @@ from pixwise.own.captions import CAPTION_HEADS
 from pixwise.own.mattes import MATTE_HEADS, matte_kind
 from pixwise.own.poses import POSE_HEADS
 from pixwise.own.segments import SEGMENT_HEADS
+from pixwise.own.universal import UNIVERSAL_HEADS
 
 __all__ = ["HEADS", "classes_head", "head_of", "task_of"]
 
@@ -22,6 +23,10 @@ Config = Mapping[str, Any]
 
 _ENDINGS: Mapping[str, tuple[str, ...]] = {  # how the name of the architecture ends → tasks
     "ForObjectDetection": ("detect",),
+    "ForUniversalSegmentation": ("panoptic", "instances", "semantic"),
+    "MaskFormerForInstanceSegmentation": ("panoptic", "instances", "semantic"),
+    "DetrForSegmentation": ("panoptic", "instances", "semantic"),
+    "ForInstanceSegmentation": ("instances",),
     "ForPoseEstimation": ("pose",),
     "ForDepthEstimation": ("depth",),
     "ForSemanticSegmentation": ("semantic",),
@@ -71,11 +76,14 @@ HEADS: Mapping[str, Mapping[str, str]] = {  # task → model_type → head of th
         "owlv2": "owl",
         "owlvit": "owl",
     },
+    "instances": {**UNIVERSAL_HEADS, "rf_detr": "sigmoid_masks"},
+    "panoptic": UNIVERSAL_HEADS,
     "pose": POSE_HEADS,
     "segment": SEGMENT_HEADS,
+    "semantic": UNIVERSAL_HEADS,
     "upscale": {"swin2sr": "rgb_shares"},
 }
-_ANY_KIND: Mapping[str, str] = {"semantic": "channels_first"}  # one head for whatever has such an architecture
+_ANY_KIND: Mapping[str, str] = {"semantic": "channels_first"}  # the head of whatever else has such an architecture
 _BY_KIND = ("find", "segment")  # tasks that the model_type tells, whatever the architecture is called
 
 
@@ -126,7 +134,7 @@ def head_of(config: Config, task: str, architecture: str, where: str) -> str:
     if task in ("action", "classify"):
         return classes_head(config)
     if task in _ANY_KIND:
-        return _ANY_KIND[task]
+        return HEADS[task].get(str(config.get("model_type")), _ANY_KIND[task])
     kind = matte_kind(config) if task == "background" else str(config.get("model_type", ""))
     if kind not in HEADS[task]:
         raise CardError(

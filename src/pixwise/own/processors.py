@@ -33,6 +33,7 @@ _SHORTEST = {"int_is": "shortest_edge"}  # what a bare `"size": 224` means
 _DETR = {**_PLAIN, **_SHORTEST, **_IMAGENET, "resample": 2, "size": 800, "max_size": 1333, "do_pad": True}
 _VIDEO = {**_PLAIN, **_SHORTEST, **_HALF, "resample": 2, "do_center_crop": True, "size": 224, "crop_size": 224}
 _STRETCHED = {**_PLAIN, **_IMAGENET, "resample": 2, "do_normalize": False, "size": {"height": 640, "width": 640}}
+_UNIVERSAL = {**_PLAIN, **_SHORTEST, **_IMAGENET, "resample": 2, "size": 800, "max_size": 1333, "size_divisor": 32}
 _CROPPED = {**_PLAIN, **_SHORTEST, "resample": 3, "do_center_crop": True, "size": 224, "crop_size": 224}
 
 _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtractor, Fast, Pil → its own settings
@@ -52,9 +53,12 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
     "GLPN": {**_PLAIN, "resample": 2, "do_normalize": False, "size_divisor": 32},
     "GroundingDino": _DETR,
     "Levit": {**_CROPPED, **_IMAGENET, "crop_pct": 224 / 256},
+    "Mask2Former": _UNIVERSAL,
+    "MaskFormer": _UNIVERSAL,
     "MobileNetV1": {**_CROPPED, **_HALF, "resample": 2, "size": 256},
     "MobileNetV2": {**_CROPPED, **_HALF, "resample": 2, "size": 256},
     "MobileViT": {**_CROPPED, "do_normalize": False, "crop_size": 256, "do_flip_channel_order": True},
+    "OneFormer": {**_UNIVERSAL, "size_divisor": 0},
     "OwlViT": {**_PLAIN, **_CLIP, "resample": 3, "size": {"height": 768, "width": 768}},
     "Owlv2": {**_PLAIN, **_CLIP, "resample": 2, "size": {"height": 960, "width": 960}, "do_pad": True},
     "PoolFormer": {**_CROPPED, **_IMAGENET, "crop_pct": 0.9},
@@ -78,6 +82,7 @@ _PROCESSORS: dict[str, Config] = {  # name without ImageProcessor, FeatureExtrac
 _SAMPLED = {"DepthPro": "sampled", "ZoeDepth": "sampled_corners"}  # these resize in floats, without antialias
 _WIDEST = 4  # times the size that is meant: of a panorama the references make a tensor that no memory holds
 _GLPN_SIDE = 1536  # from here on it takes gigabytes, which grow with the square
+_STEPPED = ("Mask2Former", "MaskFormer")  # resized to the multiple of size_divisor above; others are padded to it
 _ENLARGED = ("ConvNext", "Levit", "PoolFormer")  # resized to size / crop_pct
 
 
@@ -156,6 +161,8 @@ def _resize(kind: str, table: Config, size: Size, where: str) -> dict[str, Any]:
         filters["reflect"] = 3.0 if kind == "ZoeDepth" and table.get("do_pad") else 0.0
     if kind == "Image" and table.get("size_divisibility"):  # transformers.js; others pad to it
         filters |= {"multiple_of": int(table["size_divisibility"]), "multiples": "below"}
+    if kind in _STEPPED and table.get("size_divisor"):
+        filters |= {"multiple_of": int(table["size_divisor"]), "multiples": "above"}
     if "height" in size and "width" in size:
         size_hw = (size["height"], size["width"])
         if kind == "VitPose":
@@ -258,6 +265,8 @@ def _pad(kind: str, table: Config, where: str) -> dict[str, Any]:
     if table.get("pad_size"):
         size = _size(table, where, "pad_size")
         return {"pad": "corner", "pad_hw": (size["height"], size["width"])}
+    if kind in _STEPPED:
+        return {}
     step = int(table.get("size_divisor") or table.get("size_divisibility") or 1)
     if step > 1:
         return {"pad": "centre" if kind == "DPT" else "corner", "pad_multiple": step}

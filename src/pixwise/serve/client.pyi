@@ -18,10 +18,12 @@ from pixwise.results import (
     Embedding,
     Faces,
     Identities,
+    Instances,
     LabelScores,
     Masks,
     Matte,
     Moderation,
+    Panoptic,
     Poses,
     Quality,
     Rendering,
@@ -332,6 +334,56 @@ class Client:
         on_error: OnError = "raise",
         min_share: float = 0.0,
     ) -> ClassMap: ...
+    @overload
+    def instances(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        labels: Sequence[str] | str = (),
+        top: int = 0,
+    ) -> list[Instances]: ...
+    @overload
+    def instances(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        labels: Sequence[str] | str = (),
+        top: int = 0,
+    ) -> Instances: ...
+    @overload
+    def panoptic(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        min_kept: float = 0.8,
+        fuse_stuff: bool = True,
+        label_ids_to_fuse: Sequence[int] | str = (),
+    ) -> list[Panoptic]: ...
+    @overload
+    def panoptic(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        min_kept: float = 0.8,
+        fuse_stuff: bool = True,
+        label_ids_to_fuse: Sequence[int] | str = (),
+    ) -> Panoptic: ...
     @overload
     def action(
         self,
@@ -815,6 +867,56 @@ class AsyncClient:
         on_error: OnError = "raise",
         min_share: float = 0.0,
     ) -> ClassMap: ...
+    @overload
+    async def instances(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        labels: Sequence[str] | str = (),
+        top: int = 0,
+    ) -> list[Instances]: ...
+    @overload
+    async def instances(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        labels: Sequence[str] | str = (),
+        top: int = 0,
+    ) -> Instances: ...
+    @overload
+    async def panoptic(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        min_kept: float = 0.8,
+        fuse_stuff: bool = True,
+        label_ids_to_fuse: Sequence[int] | str = (),
+    ) -> list[Panoptic]: ...
+    @overload
+    async def panoptic(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.5,
+        min_mask: float = 0.5,
+        min_kept: float = 0.8,
+        fuse_stuff: bool = True,
+        label_ids_to_fuse: Sequence[int] | str = (),
+    ) -> Panoptic: ...
     @overload
     async def action(
         self,

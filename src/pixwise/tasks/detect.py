@@ -20,13 +20,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pixwise.boxes import area, nms_per_class, xyxy_from_cxcywh
-from pixwise.errors import OptionError, ShapeError, nearest
+from pixwise.errors import OptionError, ShapeError, checked_labels
 from pixwise.language.florence import FLORENCE_OPTIONS
 from pixwise.language.regions import boxes_in, certainty
+from pixwise.padding import mask_feeds
 from pixwise.picture import Picture
 from pixwise.pixels import Fit, crop, prepare
 from pixwise.results import Detections
-from pixwise.scores import check_numbers, output, sigmoid, softmax
+from pixwise.scores import best_pairs, check_numbers, output, sigmoid, softmax
 from pixwise.task import Task, check_range
 
 __all__ = ["Detector", "View"]
@@ -62,12 +63,9 @@ def decode_detr_sigmoid(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candi
         options: `pairs`: how many are taken; without it as many as there are queries.
     """
     logits, boxes = output(raw, "logits"), output(raw, "pred_boxes")
-    scores = sigmoid(logits).reshape(-1)  # (Q * C,)
-    pairs = min(options.get("pairs") or len(logits), len(scores))
-    best = np.sort(np.argpartition(-scores, pairs - 1)[:pairs])  # sorting all of 24 000 would take ten times as long
-    best = best[np.argsort(-scores[best], kind="stable")]
-    queries, label_ids = np.divmod(best, logits.shape[1])
-    return _from_shares(boxes[queries], fit), scores[best], label_ids
+    scores = sigmoid(logits)  # (Q, C)
+    queries, label_ids = best_pairs(scores, options.get("pairs") or len(logits))
+    return _from_shares(boxes[queries], fit), scores[queries, label_ids], label_ids
 
 
 def decode_detr_softmax(raw: Raw, fit: Fit, options: Mapping[str, Any]) -> Candidates:
@@ -203,19 +201,7 @@ class Detector(Task):
             raise OptionError(f"tiles must be 0 or at least 64 pixels, got {self.tiles}; 0 turns tiles off")
         if self.tiles and self.card.recipe.resize == "none":
             raise OptionError(f"tiles need a model with a size of its own, got {self.card.id!r}; choose another model")
-        self._check_labels()
-
-    def _check_labels(self) -> None:
-        labels = [self.labels] if isinstance(self.labels, str) else self.labels
-        if not isinstance(labels, list | tuple) or not all(isinstance(label, str) for label in labels):
-            raise OptionError(f"labels must be names of classes, got {labels!r}; pass a list of strings")
-        object.__setattr__(self, "labels", tuple(labels))
-        known = [name for name in self.card.names if name]
-        for label in self.labels if known else ():
-            if label not in known:
-                raise OptionError(
-                    f"label must be one of the model's {len(known)} classes, got {label!r}; {nearest(label, known)}"
-                )
+        object.__setattr__(self, "labels", checked_labels(self.labels, self.card.names))
 
     def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], tuple[View, ...]]:
         whole, fit = prepare(self.decoded(picture), picture.size_hw, self.recipe)
@@ -245,13 +231,10 @@ class Detector(Task):
         """Rows of equal shape, and the mask of what is picture for models that ask."""
         rows = _stack(tensors)
         shape, feeds = rows.shape[1:], {self.input_name: rows}
-        for asked in self.session.inputs():
-            if asked.name == "pixel_mask":
-                tensor_hw = shape[1:] if self.card.recipe.layout == "CHW" else shape[:2]
-                mask_hw = tuple(m if m > 0 else t for m, t in zip(asked.shape[1:], tensor_hw, strict=True))
-                masks = [_mask(view.fit.content_hw, tensor_hw, mask_hw) for view in views]
-                feeds["pixel_mask"] = np.stack(masks).astype({"float": "float32"}.get(asked.dtype, asked.dtype))
-        return feeds
+        fits = [view.fit for view in views]
+        return feeds | mask_feeds(
+            self.session.inputs(), fits, shape[1:] if self.card.recipe.layout == "CHW" else shape[:2]
+        )
 
     def run(self, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         total, step = len(feeds[self.input_name]), max(ROWS_AT_ONCE, self.batch or self.card.batch)
@@ -345,14 +328,6 @@ def _stack(tensors: Sequence[np.ndarray]) -> np.ndarray:
     for row, tensor in zip(rows, tensors, strict=True):
         row[tuple(map(slice, tensor.shape))] = tensor
     return rows
-
-
-def _mask(content_hw: tuple[int, int], tensor_hw: tuple[int, ...], mask_hw: tuple[int, ...]) -> np.ndarray:
-    """(h, w) one where the tensor holds picture, zero where it holds padding."""
-    mask = np.zeros(mask_hw, np.int64)
-    rows, columns = (-(-c * m // t) for c, m, t in zip(content_hw, mask_hw, tensor_hw, strict=True))
-    mask[:rows, :columns] = 1
-    return mask
 
 
 def _cut(boxes: np.ndarray, view: View, whole: tuple[int, int, int, int]) -> np.ndarray:

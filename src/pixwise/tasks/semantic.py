@@ -6,6 +6,8 @@
 Heads:
     channels_first    logits (1, C, h, w): SegFormer, UPerNet, DPT, BEiT, MobileViT
     channels_last     logits (1, h, w, C): DeepLab from TensorFlow
+    mask_queries      queries with classes and masks, summed over: MaskFormer, Mask2Former, OneFormer
+    detr_masks        DETR with masks, likewise
     ids               the graph ends in its own argmax: (1, h, w) or (1, 1, h, w) whole numbers
 """
 
@@ -18,10 +20,12 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from pixwise.answers.label_map import LabelMap, best_classes
+from pixwise.answers.label_map import LabelMap
 from pixwise.errors import CardError, ShapeError
 from pixwise.pixels import Fit
+from pixwise.queries import QUERY_HEADS, QUERY_OPTIONS, classes_of
 from pixwise.results import ClassMap
+from pixwise.surfaces import best_classes
 from pixwise.task import Task, check_range
 
 __all__ = ["SemanticSegmenter"]
@@ -58,9 +62,10 @@ class SemanticSegmenter(Task):
         "channels_first": decode_channels_first,
         "channels_last": decode_channels_last,
         "ids": decode_ids,
+        **QUERY_HEADS,
     }
     # `nothing`: the label that says "none of these", which has no row
-    card_options: ClassVar[Mapping[str, str]] = {"nothing": "str", "output": "str"}
+    card_options: ClassVar[Mapping[str, str]] = {"nothing": "str", "output": "str", **QUERY_OPTIONS}
 
     min_share: float = 0.0
 
@@ -73,6 +78,10 @@ class SemanticSegmenter(Task):
             )
 
     def postprocess(self, raw: Raw, fit: Fit) -> ClassMap:
+        if self.card.head in QUERY_HEADS:
+            queries = QUERY_HEADS[self.card.head](raw, fit, self.card.options)
+            self._check_classes(queries.classes)
+            return self._told(LabelMap(classes_of(queries, fit.picture_hw)))
         found = self.heads[self.card.head](self._output(raw))
         seen = fit.content_of(found)
         if self.card.head == "ids":
