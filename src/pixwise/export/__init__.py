@@ -213,9 +213,9 @@ def _open_like_a_user(folder: Path, family: Family, id: str) -> None:
 
     entry = {**TASKS, **MAKERS}[family.task]
     try:
-        getattr(importlib.import_module(entry.module), entry.class_name).load(
-            str(folder), device="cpu", accept_licence=[id]
-        )
+        cls = getattr(importlib.import_module(entry.module), entry.class_name)
+        helpers = dict.fromkeys(getattr(cls, "needs", ()), lambda picture: picture)  # others' models are not part of it
+        cls.load(str(folder), device="cpu", accept_licence=[id], **({"helpers": helpers} if helpers else {}))
     except PixwiseError as error:
         said = str(error).replace(folder.name, id)
         raise ModelFileError(
