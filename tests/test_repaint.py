@@ -70,7 +70,7 @@ def test_an_output_that_is_not_there_is_told():
 
 def test_too_large_a_picture_is_refused_before_it_is_made():
     check_made((100, 100), 10_000)
-    with pytest.raises(LimitError, match=r"at most 10,000 pixels, got 101 x 100 = 10,100; make .* raise max_pixels"):
+    with pytest.raises(LimitError, match=r"at most 10,000 pixels, got 101 x 100 = 10,100; make .* raise max_output"):
         check_made((100, 101), 10_000)
 
 

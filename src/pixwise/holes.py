@@ -17,7 +17,7 @@ from PIL import Image
 
 from pixwise.errors import OptionError
 from pixwise.masks import Mask
-from pixwise.picture import Picture
+from pixwise.picture import Limits, Picture
 from pixwise.polygons import mask_from_polygons
 from pixwise.prompts import Box, Points, prompts_for
 from pixwise.results import Masks, Matte
@@ -37,12 +37,13 @@ class Window:
     filled: tuple[int, int, int, int]
 
 
-def as_hole(given: Any) -> Bools | None:
+def as_hole(given: Any, limits: Limits = Limits()) -> Bools | None:  # noqa: B008 (frozen)
     """A mask as an array; None where none is given.
 
     Args:
         given: (H, W) bool, or bytes whose lighter half is the hole; a `Mask`, its run lengths, or a list of them; an
             answer with masks or a matte; a picture (path, bytes, data address, Pillow image), white where the hole is.
+        limits: what such a picture may cost.
 
     Raises:
         OptionError: something else, or masks of several sizes.
@@ -54,7 +55,7 @@ def as_hole(given: Any) -> Bools | None:
         if not given:
             raise OptionError("mask must mark something, got an answer without masks; point at something else")
     if isinstance(given, list | tuple):
-        return _union([as_hole(each) for each in given])
+        return _union([as_hole(each, limits) for each in given])
     if isinstance(given, Matte):
         return given.mask() >= 128
     if isinstance(given, Mapping):
@@ -64,7 +65,7 @@ def as_hole(given: Any) -> Bools | None:
     if isinstance(given, np.ndarray) and given.ndim == 2:
         return _of_array(given)
     if isinstance(given, str | os.PathLike | bytes | Image.Image | Picture | np.ndarray):
-        return np.asarray(Picture.open(given, background=(0, 0, 0)).image().convert("L")) >= 128
+        return np.asarray(Picture.open(given, limits=limits, background=(0, 0, 0)).image().convert("L")) >= 128
     raise OptionError(
         f"mask must be a picture, an (H, W) array, a Mask or an answer with masks, got {type(given).__name__}; "
         "white is what is filled"

@@ -98,7 +98,7 @@ def check_made(size_hw: tuple[int, int], most: int) -> None:
     if height * width > most:
         raise LimitError(
             f"picture that is made must have at most {most:,} pixels, got {width} x {height} = {height * width:,}; "
-            "make the picture smaller first, or raise max_pixels (it takes up to 9 bytes of memory for each)"
+            "make the picture smaller first, or raise max_output (it takes up to 9 bytes of memory for each)"
         )
 
 

@@ -48,7 +48,7 @@ def test_an_unknown_suffix_is_told(tmp_path):
 
 def test_what_cannot_be_written_leaves_nothing_and_what_was_there_stays(tmp_path):
     (tmp_path / "made.png").mkdir()
-    with pytest.raises(OutputError, match=r"made\.png: expected to be written, got .*; free some room"):
+    with pytest.raises(OutputError, match=r"made\.png: expected to be written, got"):
         Rendering.of(PIXELS).save(tmp_path / "made.png")
     assert [path.name for path in tmp_path.iterdir()] == ["made.png"]
 

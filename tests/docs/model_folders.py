@@ -62,6 +62,12 @@ def _upscaler(folder: Path) -> None:
     upscalers.save("pixelshuffledirect", upscalers.make("pixelshuffledirect"), folder)
 
 
+def _candy(folder: Path) -> None:
+    from oracle import upscalers
+
+    upscalers.save_repainter(folder, side=720)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
     "captioner": _captioner,
@@ -72,6 +78,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "florence2": _florence,
     "deeplab": _class_map,
     "upscaler": _upscaler,
+    "candy": _candy,
 }
 
 

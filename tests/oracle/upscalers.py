@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import onnx
 import torch
 import transformers
+from onnx import TensorProto, helper
 from oracle import tiny  # noqa: F401  (one thread, quiet)
 
 from pixwise.export.parts import Given
@@ -63,3 +65,20 @@ def save(upsampler: str, model: torch.nn.Module, folder: Path) -> Path:
     [part] = swin2sr_parts(Given(model, pixels, others))
     write_onnx(part, folder / "onnx" / "model.onnx")
     return folder
+
+
+def save_repainter(folder: Path, side: int) -> None:
+    """A network of one size that inverts colours, 0 to 255 in and out, with the card of `docs/image-to-image.md`."""
+    folder.mkdir(parents=True)
+    shape = ["n", 3, side, side]
+    graph = helper.make_graph(
+        [helper.make_node("Sub", ["white", "inputImage"], ["outputImage"])],
+        "inverted",
+        [helper.make_tensor_value_info("inputImage", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("outputImage", TensorProto.FLOAT, shape)],
+        [helper.make_tensor("white", TensorProto.FLOAT, [1], [255.0])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, folder / "candy.onnx")
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "image-to-image.md").read_text("utf-8")
+    (folder / "card.toml").write_text(guide.partition("```toml\n")[2].partition("```")[0])

@@ -80,7 +80,7 @@ def test_a_factor_that_the_model_does_not_have_is_told():
 
 
 @pytest.mark.parametrize(
-    ("name", "wrong"), [("factor", 17), ("tile", 5000), ("overlap", -1), ("max_pixels", 0), ("factor", 1.5)]
+    ("name", "wrong"), [("factor", 17), ("tile", 5000), ("overlap", -1), ("max_output", 0), ("factor", 1.5)]
 )
 def test_options_out_of_range_are_told(name, wrong):
     with pytest.raises(OptionError, match=f"{name} must be"):
@@ -90,7 +90,7 @@ def test_options_out_of_range_are_told(name, wrong):
 @pytest.mark.parametrize("made", [network, built_in])
 def test_too_large_a_picture_is_refused_before_anything_runs(made):
     with pytest.raises(LimitError, match="must have at most 1,000 pixels, got 60 x 40 = 2,400"):
-        made(max_pixels=1000)(photo_like(20, 30))
+        made(max_output=1000)(photo_like(20, 30))
 
 
 def test_a_card_that_does_not_say_how_much_larger_is_told():
@@ -111,7 +111,7 @@ def test_what_is_not_finite_is_told():
 
 def test_one_bad_picture_harms_no_other():
     good, bad = photo_like(20, 30), photo_like(60, 70)
-    answers = built_in(max_pixels=5_000)([good, bad, good], on_error="return")
+    answers = built_in(max_output=5_000)([good, bad, good], on_error="return")
     assert [type(answer).__name__ for answer in answers] == ["Rendering", "LimitError", "Rendering"]
 
 

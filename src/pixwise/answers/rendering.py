@@ -7,7 +7,6 @@ Rendering ─▶ .pixels() (H, W, 3) uint8 · .to_image() Pillow · .save("large
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pixwise.answers.alpha import Alpha
 from pixwise.answers.raster import Raster
 from pixwise.answers.result import Result, value
 from pixwise.errors import OutputError
+from pixwise.whole_file import WholeFile
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -106,7 +106,8 @@ class Rendering(Result):
             raise OutputError(f"{path}: expected a suffix like .png, .jpg or .webp, got {path.suffix!r}; change it")
         image, data = self.to_image(), io.BytesIO()
         (image.convert("RGB") if form in ("JPEG", "BMP") else image).save(data, form, **settings)
-        _write_whole(path, data.getbuffer())
+        with WholeFile(path) as file:
+            file.write(data.getvalue())
 
     def _repr_png_(self) -> bytes | None:
         """For notebooks: the picture itself."""
@@ -115,17 +116,3 @@ class Rendering(Result):
         data = io.BytesIO()
         self.to_image().save(data, "PNG", compress_level=1)
         return data.getvalue()
-
-
-def _write_whole(path: Path, data: memoryview) -> None:
-    """Written beside its place and renamed."""
-    part = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise OutputError(
-            f"{path}: expected to be written, got {error.strerror or error}; free some room or choose another place"
-        ) from error

@@ -86,22 +86,25 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
     return made
 
 
-def plan_pictures(inputs: Sequence[Input], out: str, suffix: str) -> Plan:
+def plan_pictures(inputs: Sequence[Input], out: str, suffix: str, *, pipe: bool = False) -> Plan:
     """Decide where the pictures go that a verb makes of pictures, one per input; its table goes to standard output.
 
     Args:
         inputs: all of them.
         out: what `-o` said: a file for one input, a folder, or empty for the current one.
         suffix: of the files in a folder: `.png`.
+        pipe: `-` puts the picture of one input on standard output.
 
     Raises:
         click.UsageError: `-o` is no picture and no folder, or an input would be overwritten.
         OutputError: a folder cannot be written to.
     """
     ending, is_folder = PurePath(out).suffix.lower(), out.endswith(os.sep) or os.path.isdir(out)
-    if ending in PICTURE_FORMATS and not is_folder:
+    if (ending in PICTURE_FORMATS and not is_folder) or (pipe and out == "-"):
         if len(inputs) != 1:
             raise click.UsageError(f"-o must be a folder for {len(inputs)} pictures, got {out!r}; take the suffix away")
+        if out == "-":
+            return Plan("table", drawn=(Path(out),))
         targets: tuple[Path, ...] = (Path(out),)
     elif out == "-" or (ending and not is_folder):
         known = " ".join(PICTURE_FORMATS)
@@ -202,6 +205,13 @@ class StandardOutput:
             sys.stdout.flush()
             sys.stdout.write(encoded(text).decode())
             sys.stdout.flush()
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write as it is: a picture."""
+        with said(None):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
 
     def __enter__(self) -> StandardOutput:
         return self

@@ -147,11 +147,14 @@ def _write_one(index: int, item: Answered, plan: Plan, sink: Sink) -> None:
 
 def _draw(path: Path, item: Answered) -> str:
     """Save the drawn picture; returns its path."""
-    image, data = item.answer.draw(item.picture), io.BytesIO()
-    kind = PICTURE_FORMATS[path.suffix.lower()]
+    image, data, pipe = item.answer.draw(item.picture), io.BytesIO(), str(path) == "-"
+    kind = "PNG" if pipe else PICTURE_FORMATS[path.suffix.lower()]
     image.save(data, kind, **({"quality": 92, "subsampling": 0} if kind == "JPEG" else {}))
-    with WholeFile(path) as file:
-        file.write(data.getvalue())
+    if pipe:
+        StandardOutput().write_bytes(data.getvalue())
+    else:
+        with WholeFile(path) as file:
+            file.write(data.getvalue())
     return str(path)
 
 

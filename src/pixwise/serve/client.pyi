@@ -418,7 +418,7 @@ class Client:
         factor: int = 0,
         tile: int = 0,
         overlap: int = 32,
-        max_pixels: int = 250000000,
+        max_output: int = 250000000,
         progress: Any | None = None,
     ) -> list[Rendering]: ...
     @overload
@@ -431,7 +431,7 @@ class Client:
         factor: int = 0,
         tile: int = 0,
         overlap: int = 32,
-        max_pixels: int = 250000000,
+        max_output: int = 250000000,
         progress: Any | None = None,
     ) -> Rendering: ...
     @overload
@@ -951,7 +951,7 @@ class AsyncClient:
         factor: int = 0,
         tile: int = 0,
         overlap: int = 32,
-        max_pixels: int = 250000000,
+        max_output: int = 250000000,
         progress: Any | None = None,
     ) -> list[Rendering]: ...
     @overload
@@ -964,7 +964,7 @@ class AsyncClient:
         factor: int = 0,
         tile: int = 0,
         overlap: int = 32,
-        max_pixels: int = 250000000,
+        max_output: int = 250000000,
         progress: Any | None = None,
     ) -> Rendering: ...
     @overload

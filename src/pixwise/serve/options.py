@@ -34,6 +34,7 @@ _MOST = 2**53  # whole numbers beyond are not told exactly by JSON of other lang
 _ITEMS = 10_000  # of a list of texts; each costs a run of a model
 MOST_WORDS = 100  # of one option in a query, whose length has an end
 _RANGE = re.compile(r"must be a number from (\S+) to (\S+), got")
+_PICTURE = Annotated[str, Field(pattern=r"^(data:image/(png|jpeg|webp);base64,.*)?$")]
 _KINDS = {int: Annotated[int, Field(ge=-_MOST, le=_MOST)], float: FiniteFloat}
 
 
@@ -43,15 +44,22 @@ def option_model(task: str) -> type[BaseModel]:
     cls = task_class(task)
     told, hints = documented(cls), typing.get_type_hints(cls)
     needed = {TASKS[task].words}
-    specs = [spec for spec in fields(cls) if spec.name in cls.option_names() and spec.metadata.get("cli", True)]
+    specs = [spec for spec in fields(cls) if spec.name in cls.option_names() and _is_asked(spec)]
     made: dict[str, Any] = {
         spec.name: _field(task, spec, hints[spec.name], told.get(spec.name, ""), spec.name in needed) for spec in specs
     }
     return create_model(f"{cls.__name__}Options", __config__=ConfigDict(extra="forbid"), **made)
 
 
+def _is_asked(spec: Spec) -> bool:
+    """The option can be told in JSON: as the command line has it, or as a picture."""
+    return spec.metadata.get("cli", True) or spec.metadata.get("http") == "picture"
+
+
 def _field(task: str, spec: Spec, hint: Any, told: str, needed: bool) -> tuple[Any, Any]:
     default = spec.default if spec.default is not MISSING else spec.default_factory()
+    if spec.metadata.get("http") == "picture":  # never a path: that would be one of this machine
+        return _PICTURE, Field("", description=f"{told} Here a data address of a picture.".strip())
     if spec.name in _NAMED:
         kind: Any = str
         told = f"{told} Here the name that the operator gave it.".strip()

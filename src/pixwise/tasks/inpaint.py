@@ -64,14 +64,14 @@ class Inpainter(Task):
     }
     positional: ClassVar[str] = "mask"
 
-    mask: Any = field(default=(), metadata={"cli": False}, repr=False)
+    mask: Any = field(default=(), metadata={"cli": False, "http": "picture"}, repr=False)
     box: tuple[Box, ...] | Any = ()
     polygon: tuple[Point, ...] | Any = ()
     grow: int = 0
 
     def check_options(self) -> None:
         check_range("grow", self.grow, 0, 1000)
-        mask, boxes, polygons = as_hole(self.mask), as_boxes(self.box), as_points(self.polygon)
+        mask, boxes, polygons = as_hole(self.mask, self.limits), as_boxes(self.box), as_points(self.polygon)
         for corners in polygons:
             if len(corners) < 3:
                 raise OptionError(f"polygon must have three corners or more, got {len(corners)}; give x,y of each")

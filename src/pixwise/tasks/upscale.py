@@ -49,7 +49,7 @@ class Upscaler(Task):
         factor: how many times wider and higher; 0 is what the model makes, 2 without one.
         tile: longest side of a tile, pixels of the picture; 0 is what the card says, else 256.
         overlap: of two tiles, pixels of the picture, at least.
-        max_pixels: of the picture that is made; it takes up to 9 bytes of memory for each.
+        max_output: of the picture that is made; it takes up to 9 bytes of memory for each.
         progress: in Python, a function that is told of (tiles done, tiles in all).
     """
 
@@ -65,14 +65,14 @@ class Upscaler(Task):
     factor: int = 0
     tile: int = 0
     overlap: int = 32
-    max_pixels: int = 250_000_000
+    max_output: int = 250_000_000
     progress: Any = field(default=None, metadata={"cli": False}, repr=False, compare=False)
 
     def check_options(self) -> None:
         check_range("factor", self.factor, 0, 16)
         check_range("tile", self.tile, 0, 4096)
         check_range("overlap", self.overlap, 0, 1024)
-        check_range("max_pixels", self.max_pixels, 1, 2_000_000_000)
+        check_range("max_output", self.max_output, 1, 2_000_000_000)
         check_progress(self.progress)
         recipe, built_in = self.card.recipe, self.card.runtime == "builtin"
         if not built_in and "scale" not in self.card.options:
@@ -91,7 +91,7 @@ class Upscaler(Task):
         return self.card.options["scale"] if self.card.runtime != "builtin" else self.factor or 2
 
     def preprocess(self, picture: Picture) -> tuple[dict[str, np.ndarray], _Place]:
-        check_made((picture.height * self.scale, picture.width * self.scale), self.max_pixels)
+        check_made((picture.height * self.scale, picture.width * self.scale), self.max_output)
         if self.card.runtime == "builtin":
             return {self.input_name: picture.pixels()[None]}, _Place(picture, None, self.scale)
         tiling, recipe, pixels = self._tiling(picture.size_hw), self.recipe, np.asarray(picture.image())

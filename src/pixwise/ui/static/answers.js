@@ -23,6 +23,7 @@ export function answerOf(task, { document, ms }) {
     values,
     told: docsOf(task.answer?.properties?.[valuesKey]),
     matte: rows.some((row) => Number.isInteger(row.cells.id)) ? "" : pictureIn(values),
+    made: values.alpha ? "" : (values.raster ?? ""), // a picture that was made, whole as it is
     map: rows.some((row) => Number.isInteger(row.cells.id)) ? pictureIn(values) : "",
     headline: HEADLINES.map((key) => values[key]).find((value) => typeof value === "string") ?? "",
     scored: rows.some((row) => row.score !== null),

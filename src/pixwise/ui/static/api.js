@@ -83,6 +83,12 @@ export async function askPicture(task, file, options, { model = "", signal, acce
   return (await posted(task, file, options, { model, signal, accept })).blob();
 }
 
+/** The picture of a data address. */
+export function blobOf(address) {
+  const [head, text] = address.split(",", 2);
+  return new Blob([Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0))], { type: head.slice(5).split(";")[0] });
+}
+
 function posted(task, file, options, { model, signal, accept }) {
   const form = new FormData();
   form.append("file", file, file.name || "picture");

@@ -110,7 +110,7 @@ function walk(event, rows, heard) {
 }
 
 function valuesOf(answer) {
-  const shown = Object.entries(answer.values).filter(([name, value]) => ![answer.matte, answer.map, answer.headline].includes(value) && name !== "box");
+  const shown = Object.entries(answer.values).filter(([name, value]) => ![answer.matte, answer.map, answer.headline].includes(value) && name !== "box" && value !== "");
   if (!shown.length) return null;
   return el("dl", { class: "values" }, shown.map(([name, value]) =>
     el("div", {}, el("dt", { title: answer.told[name] ?? null }, spaced(name)), el("dd", {}, said(value)))));

@@ -30,13 +30,14 @@ export function makeCompare() {
   behind.append(...choices, own);
 
   return {
-    show(picture, cut, name) {
+    show(picture, cut, name, solid) {
       before.src = picture;
       after.src = cut;
       before.alt = `${name}, before`;
       after.alt = `${name}, after`;
       edge.value = 50;
-      part.hidden = behind.hidden = false;
+      part.hidden = false;
+      behind.hidden = solid; // nothing shows behind a picture that is opaque
       move();
     },
     hide() {

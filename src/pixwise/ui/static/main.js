@@ -1,7 +1,7 @@
 /** The page: a picture, a question, its answers. This file ties the others together and keeps what is asked. */
 
 import { answerOf, counted } from "./answers.js";
-import { ask, askPicture, describe, modelsOf, Trouble } from "./api.js";
+import { ask, askPicture, blobOf, describe, modelsOf, Trouble } from "./api.js";
 import { makeCard } from "./cards.js";
 import { makeCompare } from "./compare.js";
 import { byId, calmly, el, renamed, save, say } from "./dom.js";
@@ -95,7 +95,8 @@ async function askOne(task, signal, colour) {
   const model = byId("model").value;
   try {
     const answer = await withPlaces(answerOf(task, await ask(task.name, page.file, options, { model, signal })));
-    const cut = answer.matte && !page.several ? await askPicture(task.name, page.file, options, { model, signal }) : null;
+    const cut = !answer.matte || page.several ? null
+      : answer.made ? blobOf(answer.made) : await askPicture(task.name, page.file, options, { model, signal });
     if (signal.aborted) return "";
     showAnswer(answer, colour, options, cut);
     return `${task.name}: ${answer.headline || (answer.rowsKey ? counted(answer.rows.length, answer.rowsKey) : "answered")}`;
@@ -149,7 +150,7 @@ function showAnswer(answer, names, options, cut) {
   least.told(page.cards.map((each) => each.answer), options.min_score);
   filtered();
   byId("save-picture").hidden = !cut && !page.cards.some((each) => each.answer.rows.some((row) => row.place));
-  if (cut) showCut(cut);
+  if (cut) showCut(cut, Boolean(answer.made));
 }
 
 /** Put a card where its task stands in the list, whichever answer came first; what could not be answered comes last. */
@@ -160,9 +161,9 @@ function placed(card) {
   byId("answers").insertBefore(card, after ?? null);
 }
 
-function showCut(cut) {
+function showCut(cut, solid) {
   page.cut = cut;
-  compare.show(byId("ground").src, URL.createObjectURL(cut), page.file.name);
+  compare.show(byId("ground").src, URL.createObjectURL(cut), page.file.name, solid);
   byId("view").hidden = true;
 }
 
