@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from pixwise.masks import Mask
+from pixwise.masks import Mask, iou
 from pixwise.results import result_from_dict
+from pixwise.tasks.segment import Segmenter
 
 SCENE = Path(__file__).resolve().parents[2] / "examples" / "scene.png"
 RED = ("--box", "80,375,260,525", "--model", "grabcut")
@@ -31,6 +33,43 @@ def test_points_may_be_repeated_with_labels(cli):
 def test_each_box_is_an_object(cli):
     document = json.loads(cli("segment", SCENE, *RED, "--box", "345,320,515,510", "--json").out)
     assert [row["object"] for row in document["masks"]] == [0, 1]
+
+
+def test_an_earlier_mask_is_a_prompt_as_png_run_lengths_or_answer(cli, tmp_path):
+    (tmp_path / "answer.json").write_text(cli("segment", SCENE, *RED, "--json").out)
+    first = result_from_dict(json.loads((tmp_path / "answer.json").read_text())).masks[0]
+    (tmp_path / "runs.json").write_text(json.dumps(first.to_rle()))
+    Image.fromarray(first.open()).save(tmp_path / "mask.png")
+    said = [cli("segment", SCENE, "--mask", name, "--model", "grabcut", "--json") for name in
+            ("answer.json", "runs.json", "mask.png")]  # fmt: skip
+    found = [result_from_dict(json.loads(each.out)).masks for each in said]
+    direct = Segmenter.load("grabcut", mask=first)(SCENE).masks
+    assert found == [direct] * 3
+    assert iou(direct, [first])[0, 0] > 0.8
+    twice = cli("segment", SCENE, "--mask", "runs.json", "--mask", "mask.png", "--model", "grabcut", "--json")
+    assert [row["object"] for row in json.loads(twice.out)["masks"]] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("none.png", "none.png: expected a PNG, got No such file"),
+        ("none.json", "none.json: expected run lengths"),
+        ("rgb.png", "rgb.png: must be a grey PNG, or one with transparency, got mode RGB"),
+        ("list.json", "list.json: expected run lengths, {"),
+    ],
+)
+def test_a_file_that_is_no_mask_is_told(cli, tmp_path, name, words):
+    Image.new("RGB", (800, 600)).save(tmp_path / "rgb.png")
+    (tmp_path / "list.json").write_text("[1, 2]")
+    code, out, err = cli("segment", SCENE, "--mask", name, "--model", "grabcut")
+    assert (code, out, words in err) == (2, "", True), err
+
+
+def test_a_mask_of_another_picture_is_that_pictures_error(cli, tmp_path):
+    Image.new("L", (80, 60), 255).save(tmp_path / "small.png")
+    code, _, err = cli("segment", SCENE, "--mask", "small.png", "--model", "grabcut")
+    assert (code, "mask must be of the size of the picture, 800 x 600, got 80 x 60" in err) == (1, True)
 
 
 def test_csv_has_the_run_lengths_in_a_cell(cli):

@@ -253,9 +253,9 @@ def limit_options() -> list[click.Parameter]:
 
 
 def said_options(cls: type) -> list[str]:
-    """Names of a task's options that can be said on a command line."""
-    specs = {spec.name: spec for spec in fields(cls)}
-    return [name for name in cls.option_names() if specs[name].metadata.get("cli", True)]
+    """Names of a task's options that can be said on a command line; masks are said by files."""
+    told = {spec.name: spec.metadata for spec in fields(cls)}
+    return [name for name in cls.option_names() if told[name].get("cli", True) or "masks" in told[name]]
 
 
 def task_options(cls: type, names: Iterable[str], section: str = "Answer") -> list[click.Parameter]:
@@ -273,6 +273,9 @@ def _short(cls: type, name: str) -> tuple[str, ...]:
 def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str, ...] = ()) -> click.Parameter:
     default = spec.default if spec.default is not MISSING else spec.default_factory()  # type: ignore[misc]
     flag, text = _option_name(spec.name), _sentence(told)
+    if "masks" in spec.metadata:
+        text = spec.metadata["masks"] + " May be repeated."
+        return option(section, flag, spec.name, metavar="FILE", multiple=True, callback=_with_masks, help=text)
     if hint is bool:
         return option(
             section, f"{flag}/--no-{flag[2:]}" if default else flag, spec.name, is_flag=True, default=default, help=text
@@ -307,6 +310,14 @@ def _of_field(spec: Field, hint: Any, told: str, section: str, short: tuple[str,
         metavar=metavar,
         help=text,
     )
+
+
+def _with_masks(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[Any, ...]:
+    if not given:
+        return ()
+    from pixwise.evaluate.map_files import masks_from_file
+
+    return tuple(mask for path in given for mask in masks_from_file(Path(path)))
 
 
 def _with_lines(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:

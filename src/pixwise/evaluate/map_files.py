@@ -19,7 +19,7 @@ from pixwise.errors import DataError, PixwiseError, SourceError
 from pixwise.masks import Mask
 from pixwise.results import ClassMap, result_from_dict
 
-__all__ = ["FilePair", "PairedFiles", "ids_from_file", "mask_from_file", "paired_files", "read_png"]
+__all__ = ["FilePair", "PairedFiles", "ids_from_file", "mask_from_file", "masks_from_file", "paired_files", "read_png"]
 
 _NUMBERS = ("1", "L", "P", "I;16", "I")  # Pillow's modes in which a pixel is one number
 
@@ -118,32 +118,48 @@ def _ids_of_answer(path: Path) -> npt.NDArray[np.integer]:
 
 
 def mask_from_file(path: Path) -> npt.NDArray[np.bool_]:
-    """A mask: from a PNG what is at least half white, or at least half opaque; from JSON the run lengths of COCO.
+    """The one mask of a file; see `masks_from_file`.
 
     Returns:
         (H, W) bool.
+
+    Raises:
+        DataError: there is none, or there are several.
+    """
+    masks = masks_from_file(path)
+    if len(masks) != 1:
+        raise DataError(f"{path}: must hold one mask, got {len(masks)}; give a file for each")
+    return masks[0].open()
+
+
+def masks_from_file(path: Path) -> list[Mask]:
+    """Masks: of a PNG what is at least half white, or half opaque; of JSON the run lengths, or an answer's masks.
 
     Raises:
         SourceError: it cannot be read.
         DataError: it is neither.
     """
     if path.suffix.lower() == ".json":
-        return _mask_of_runs(path)
+        return _masks_of_document(path)
     mode, pixels = read_png(path)
     if mode in ("LA", "RGBA"):
-        return pixels[..., -1] >= 128
+        return [Mask.from_array(pixels[..., -1] >= 128)]
     if mode not in ("1", "L", "I;16", "I"):
         raise DataError(f"{path}: must be a grey PNG, or one with transparency, got mode {mode}; save it as grey")
-    return pixels if mode == "1" else pixels >= (128 if mode == "L" else 2**15)
+    return [Mask.from_array(pixels if mode == "1" else pixels >= (128 if mode == "L" else 2**15))]
 
 
-def _mask_of_runs(path: Path) -> npt.NDArray[np.bool_]:
+def _masks_of_document(path: Path) -> list[Mask]:
     try:
-        return Mask.from_rle(json.loads(path.read_text("utf-8"))).open()
-    except (OSError, ValueError, TypeError, PixwiseError) as error:
+        document = json.loads(path.read_text("utf-8"))
+        if "schema" in document:
+            return list(result_from_dict(document).masks)
+        return [Mask.from_rle(document)]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, PixwiseError) as error:
         why = getattr(error, "strerror", None) or error
         raise SourceError(
-            f'{path}: expected run lengths, {{"size": [H, W], "counts": …}}, got {why}; check the file'
+            f'{path}: expected run lengths, {{"size": [H, W], "counts": …}}, or an answer with masks, got {why}; '
+            "check the file"
         ) from error
 
 

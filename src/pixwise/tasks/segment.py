@@ -48,6 +48,9 @@ Arrays = Mapping[str, np.ndarray]
 Floats = npt.NDArray[np.float32]
 
 _AT_ONCE = 64  # objects: more take memory and are no quicker
+_MASK_FILES = (
+    "Earlier mask of an object, to be bettered: a grey PNG, run lengths in JSON, or an answer of segment in JSON."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +107,7 @@ class Segmenter(Task):
     points: tuple[Point, ...] | Any = ()
     labels: tuple[int, ...] | Any = ()
     box: tuple[Box, ...] | Any = ()
-    mask: Any = field(default=(), metadata={"cli": False}, repr=False)
+    mask: Any = field(default=(), metadata={"cli": False, "masks": _MASK_FILES}, repr=False)
     apart: bool = False
     multimask: bool = False
     grid: int = 0
