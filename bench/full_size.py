@@ -3,8 +3,8 @@
     python bench/full_size.py FOLDER [NAME]…  builds all models below FOLDER, or these
 
 Speed does not depend on the weights; answers do, so the last layers are scaled until scores differ from one another.
-Those of `bench/meaning.py` are exported as a user would, by `pixwise.export`: the checkpoint lies in FOLDER/NAME, what
-Pixwise runs in FOLDER/NAME/pixwise.
+Those of `bench/meaning.py` and `bench/segmenters.py` are exported as a user would, by `pixwise.export`: the checkpoint
+lies in FOLDER/NAME, what Pixwise runs in FOLDER/NAME/pixwise.
 """
 
 from __future__ import annotations
@@ -151,6 +151,28 @@ def blip_base() -> tuple[nn.Module, Any, PreTrainedTokenizerFast]:
     return model, transformers.BlipImageProcessorPil(), word_tokenizer(config.text_config.vocab_size)
 
 
+class Told(dict):
+    """The configuration of a processor that exists only with torchvision."""
+
+    def save_pretrained(self, folder: Path) -> None:
+        (folder / "preprocessor_config.json").write_text(json.dumps(self))
+
+
+def sam2_tiny() -> tuple[nn.Module, Any, None]:
+    """SAM 2 with Hiera tiny (Ravi et al. 2024), by the figures of the published tiny configuration."""
+    model = transformers.Sam2Model(transformers.Sam2Config())
+    size = {"height": 1024, "width": 1024}
+    return model, Told(image_processor_type="Sam2ImageProcessorFast", size=size, **IMAGENET), None
+
+
+def segformer_b0() -> tuple[nn.Module, Any, None]:
+    """SegFormer-b0 for the 150 classes of ADE (Xie et al. 2021)."""
+    model = transformers.SegformerForSemanticSegmentation(transformers.SegformerConfig(num_labels=150))
+    with torch.no_grad():
+        model.decode_head.classifier.weight.mul_(50)
+    return model, transformers.SegformerImageProcessorPil(size={"height": 512, "width": 512}, **IMAGENET), None
+
+
 def byte_tokenizer() -> PreTrainedTokenizerFast:
     """Pairs of bytes joined, 49 408 of them as CLIP has: learned from made-up words."""
     draw = random.Random(0)
@@ -195,7 +217,13 @@ def word_tokenizer(size: int) -> PreTrainedTokenizerFast:
     )
 
 
-CHECKPOINTS: dict[str, Callable] = {"clip-b32": clip_b32, "dinov2-base": dinov2_base, "blip-base": blip_base}
+CHECKPOINTS: dict[str, Callable] = {
+    "clip-b32": clip_b32,
+    "dinov2-base": dinov2_base,
+    "blip-base": blip_base,
+    "sam2-tiny": sam2_tiny,
+    "segformer-b0": segformer_b0,
+}
 
 
 def build_checkpoint(name: str, root: Path) -> Path:
