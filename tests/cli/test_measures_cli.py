@@ -4,11 +4,17 @@ import json
 
 import numpy as np
 import pytest
-from evaluate.test_precision import made
+from evaluate.test_precision import made, of_pycocotools
 from PIL import Image
+from skimage.metrics import structural_similarity
 
+from pixwise import registry
+from pixwise.evaluate.answers import boxes_of, read_answers
 from pixwise.evaluate.coco_panoptic import write_panoptic
 from pixwise.evaluate.panoptic import Category, PanopticMap, Segment
+from pixwise.results import ClassMap, ImageInfo
+from pixwise.session import OnnxSession
+from pixwise.tasks.detect import Detector
 
 KINDS = (Category(1, "cat", True), Category(7, "sky", False))
 
@@ -85,8 +91,6 @@ def test_classes_of_pixels_are_counted_over_all_pictures(cli, tmp_path):
 def test_answers_of_semantic_are_taken(cli, tmp_path):
     saved(tmp_path / "photos/a.png", np.zeros((6, 8, 3), np.uint8))
     saved(tmp_path / "truth/a.png", np.uint8([[0] * 4 + [1] * 4] * 6))
-    from pixwise.results import ClassMap, ImageInfo
-
     answer = ClassMap(
         image=ImageInfo("a.png", 8, 6, ""), labels=("a", "b"), label_ids=[0, 1], shares=[0.5, 0.5],
         map=np.uint8([[0] * 4 + [1] * 4] * 6),
@@ -141,8 +145,6 @@ def test_pictures_are_compared(cli, tmp_path, photo):
     code, out, _ = cli("eval", "pictures", "truth.png", "found.png", "--border", 4)
     assert (code, lines(out)[0].split()[0:3]) == (0, ["mean", "PSNR,", "dB"])
     told = json.loads(cli("eval", "pictures", "truth.png", "found.png", "--window", "uniform", "--json").out)
-    from skimage.metrics import structural_similarity
-
     theirs = structural_similarity(photo, noisy.astype(np.uint8), channel_axis=2)
     assert told["mean"]["ssim"] == pytest.approx(theirs, abs=1e-6)
     code, _, err = cli("eval", "pictures", "truth.png", "found.png", "--border", 240)
@@ -169,3 +171,31 @@ def test_broken_results_are_told(cli, tmp_path):
     (tmp_path / "found.json").write_text(json.dumps(found))
     code, _, err = cli("eval", "poses", "truth.json", "found.json", "--sigma", 0.1)
     assert (code, "sigmas must be one per point, got 1 for poses of 17" in err) == (2, True)
+
+
+def test_answers_of_the_command_line_go_with_the_truth_by_their_names(cli, tmp_path, pictures):
+    assert cli("detect", pictures, "--model", "hog-people", "--jsonl", "-o", "found.jsonl").code == 0
+    truth = {
+        "images": [{"id": 7, "file_name": "a.jpg", "width": 64, "height": 48}],
+        "categories": [{"id": 1, "name": "person"}],
+        "annotations": [{"image_id": 7, "category_id": 1, "bbox": [1, 2, 30, 40], "id": 1, "iscrowd": 0}],
+    }
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    code, out, err = cli("eval", "boxes", "truth.json", "found.jsonl")
+    assert (code, lines(out)[1].split()[:2]) == (0, ["all", "0.00"])
+    assert "2 answers of found.jsonl have no truth and are left out" in err
+
+
+@pytest.mark.assets
+def test_a_real_detector_on_real_pictures_is_measured_as_by_pycocotools(cli, tmp_path, assets):
+    truth = json.loads((assets / "data/coco/instances.json").read_text())
+    truth["annotations"] = [{**row, "id": place} for place, row in enumerate(truth["annotations"], 1)]
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    session = OnnxSession.load({"model": assets / "models" / "yolox_nano.onnx"}, threads=1)
+    detector = Detector(card=registry.card("yolox-nano"), session=session, min_score=0.01)
+    answers = detector(sorted((assets / "data/coco/images").glob("*.jpg")))
+    (tmp_path / "found.jsonl").write_text("\n".join(json.dumps(answer.to_dict()) for answer in answers))
+    told = json.loads(cli("eval", "boxes", "truth.json", "found.jsonl", "--json").out)
+    stats = of_pycocotools(truth, boxes_of(read_answers("found.jsonl"), truth), "bbox")
+    assert [told["all"][key] for key in ("ap", "ap50", "ap75")] == pytest.approx(stats[:3], abs=1e-6)
+    assert 0.3 < told["all"]["ap"] < 0.6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,18 @@ _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 def _panoptic(truth: str, found: str, truth_maps: str, found_maps: str, each: bool, json_: bool) -> int:
+    from pixwise.evaluate.answers import paired_answers
     from pixwise.evaluate.coco_panoptic import paired, read_panoptic
     from pixwise.evaluate.panoptic import panoptic_quality
 
     known = read_panoptic(truth, truth_maps)
     if not known.categories:
         raise DataError(f'{truth}: must have "categories" with id, name and isthing, got none; add them')
-    quality = panoptic_quality(paired(known, read_panoptic(found, found_maps)), known.categories)
+    if _is_ours(found):
+        pairs = paired_answers(known, _answers(found, {entry.path.stem for entry in known.entries}))
+    else:
+        pairs = paired(known, read_panoptic(found, found_maps))
+    quality = panoptic_quality(pairs, known.categories)
     means = {"all": quality.all, "things": quality.things, "stuff": quality.stuff}
     columns = zip(quality.pq, quality.sq, quality.rq, quality.tp, quality.fp, quality.fn, strict=True)
     rows = [
@@ -152,17 +157,36 @@ def _things(
     most: int,
     json_: bool,
 ) -> int:
+    from pixwise.evaluate.answers import boxes_of, image_ids, poses_of
     from pixwise.evaluate.coco_things import read_found, read_truth
     from pixwise.evaluate.precision import average_precision
 
     known = read_truth(truth, needs)
-    categories = compare(known, read_found(found, needs, known))
+    if _is_ours(found):
+        answers = _answers(found, image_ids(known["images"]))
+        categories = compare(known, boxes_of(answers, known) if needs == "bbox" else poses_of(answers, known))
+    else:
+        categories = compare(known, read_found(found, needs, known))
     measured = {size: average_precision(categories, size, most) for size in sizes}
     if json_:
         told = {size: {key: _n(value) for key, value in each._asdict().items()} for size, each in measured.items()}
         return _document(verb, pictures=len(known["images"]), most=most, **told)
     titles = ("size", "AP", "AP50", "AP75", "AR", "AR50", "AR75")
     return print_table(titles, [(size, *map(_percent, each)) for size, each in measured.items()])
+
+
+def _is_ours(found: str) -> bool:
+    """Answers as `--jsonl` writes them; COCO's files are JSON."""
+    return Path(found).suffix.lower() in (".jsonl", ".ndjson")
+
+
+def _answers(found: str, names: Container[str]) -> list[Any]:
+    from pixwise.evaluate.answers import of_pictures, read_answers
+
+    answers, left_out = of_pictures(read_answers(found), names)
+    if left_out:
+        say(f"pixwise: {len(left_out)} answers of {found} have no truth and are left out, {left_out[0]} first")
+    return answers
 
 
 def _per_file(
@@ -244,7 +268,11 @@ def _verb(
     )
 
 
-_COCO = [("FILE", "A COCO file of truth, and one of results: a list of what was found.")]
+def _ours(task: str) -> tuple[str, str]:
+    return ".jsonl", f"Or FOUND: answers of pixwise {task}, which go with the truth by names of pictures and classes."
+
+
+_COCO = ("FILE", "A COCO file of truth, and one of results: a list of what was found.")
 _TWO = "Two files, or two folders: files of one name, but for the ending, go together."
 _WHERE = "Folder of the PNGs of {}.  [default: beside it, of its name]"
 
@@ -253,7 +281,7 @@ VERBS = [
         "panoptic",
         _panoptic,
         "PQ, SQ and RQ of panoptic files.\n\nAs COCO's panoptic API has them, of things and of stuff.",
-        [("FILE", "Two COCO panoptic files (JSON), each with its folder of PNGs.")],
+        [("FILE", "Two COCO panoptic files (JSON), each with its folder of PNGs."), _ours("panoptic")],
         option("Files", "--truth-maps", metavar="FOLDER", default="", help=_WHERE.format("TRUTH")),
         option("Files", "--found-maps", metavar="FOLDER", default="", help=_WHERE.format("FOUND")),
         each="each category",
@@ -305,11 +333,11 @@ VERBS = [
         each="each picture",
     ),
     _verb(
-        "poses", _poses, "AP and AR of poses by OKS, as COCO has them.", _COCO,
+        "poses", _poses, "AP and AR of poses by OKS, as COCO has them.", [_COCO, _ours("pose")],
         option(
             "Answer", "--sigma", "sigmas", type=Number(float), metavar="X", multiple=True,
             help="How far apart people mark a point; one per point, in their order.  [default: COCO's 17]",
         ),
     ),
-    _verb("boxes", _boxes, "AP and AR of boxes by IoU, as COCO has them.", _COCO),
+    _verb("boxes", _boxes, "AP and AR of boxes by IoU, as COCO has them.", [_COCO, _ours("detect")]),
 ]  # fmt: skip
