@@ -68,6 +68,12 @@ def _candy(folder: Path) -> None:
     upscalers.save_repainter(folder, side=720)
 
 
+def _clips(folder: Path) -> None:
+    from oracle import clips
+
+    clips.save("videomae", clips.make("videomae"), folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
     "captioner": _captioner,
@@ -77,6 +83,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "finder": _finder,
     "florence2": _florence,
     "deeplab": _class_map,
+    "videomae": _clips,
     "upscaler": _upscaler,
     "candy": _candy,
 }
