@@ -226,7 +226,7 @@ def _open_like_a_user(folder: Path, family: Family, id: str) -> None:
 def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, licence: str) -> Mapping[str, Any]:
     """Keys of the card; what is empty is left out when it is written."""
     from pixwise.own.folder import names_from_config
-    from pixwise.own.heads import classes_head
+    from pixwise.own.heads import head_of
     from pixwise.own.poses import keypoint_names
 
     config, on_hub = checkpoint.config, bool(checkpoint.commit)
@@ -236,7 +236,7 @@ def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, lice
         "id": id,
         "task": family.task,
         "title": f"{family.title}, exported from {checkpoint.title}",
-        "head": family.head or (classes_head(config) if family.task in ("action", "classify") else ""),
+        "head": family.head or head_of(config, family.task, family.loader, checkpoint.name),
         "licence": licence,
         **({"commercial": False} if "NC" in licence.upper().split("-") else {}),
         "repo": checkpoint.name if on_hub else "",

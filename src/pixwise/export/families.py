@@ -8,6 +8,7 @@ from typing import Any
 from pixwise.errors import CardError, OptionError
 from pixwise.export.captioners import blip_parts, captioner_options, encoder_decoder_parts
 from pixwise.export.clips import clip_classifier_parts, frames_option
+from pixwise.export.depth_estimators import depth_anything_parts, depth_parts, single_depth_parts, zoedepth_parts
 from pixwise.export.detectors import detr_parts, fixed_size_parts
 from pixwise.export.diffusion import unet_parts
 from pixwise.export.parts import Family
@@ -37,6 +38,7 @@ _CONVNEXT, _VIT = "Liu et al. 2022, arXiv:2201.03545", "Dosovitskiy et al. 2020,
 _ENDING = ("ForImageClassification",)
 _ANY_CLASSES = "AutoModelForImageClassification"
 _ANY_CLIP = "AutoModelForVideoClassification"
+_ANY_DEPTH = "AutoModelForDepthEstimation"
 _ANY_MAP, _MAPS = "AutoModelForSemanticSegmentation", ("ForSemanticSegmentation",)
 
 FAMILIES: tuple[Family, ...] = (
@@ -100,6 +102,16 @@ FAMILIES: tuple[Family, ...] = (
             ("VideoMAE", "videomae", "Tong et al. 2022, arXiv:2203.12602"),
             ("TimeSformer", "timesformer", "Bertasius et al. 2021, arXiv:2102.05095"),
             ("ViViT", "vivit", "Arnab et al. 2021, arXiv:2103.15691"),
+        )
+    ),
+    *(
+        Family(title, (kind,), "depth", _ANY_DEPTH, parts, "", paper, architectures=("ForDepthEstimation",))
+        for title, kind, parts, paper in (
+            ("Depth Anything", "depth_anything", depth_anything_parts, "Yang et al. 2024, arXiv:2406.09414"),
+            ("DPT", "dpt", depth_parts, "Ranftl et al. 2021, arXiv:2103.13413"),
+            ("GLPN", "glpn", depth_parts, "Kim et al. 2022, arXiv:2201.07436"),
+            ("ZoeDepth", "zoedepth", zoedepth_parts, "Bhat et al. 2023, arXiv:2302.12288"),
+            ("DepthPro", "depth_pro", single_depth_parts, "Bochkovskii et al. 2024, arXiv:2410.02073"),
         )
     ),
     Family("DETR", ("detr",), "detect", "DetrForObjectDetection", detr_parts, "detr_softmax", _DETR),

@@ -54,7 +54,8 @@ def pictures_for(recipe: Recipe, image: Image.Image) -> tuple[np.ndarray, np.nda
     """
     tall_hw = (640, 512)
     if recipe.resize == "none":  # what looks at every pixel would take minutes for a large one
-        image, tall_hw = image.resize((88, 72), Image.Resampling.BICUBIC), (80, 64)
+        unit = max(8, recipe.multiple_of)
+        image, tall_hw = image.resize((11 * unit, 9 * unit), Image.Resampling.BICUBIC), (10 * unit, 8 * unit)
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     upright = [Image.fromarray(photo_like(*tall_hw, seed)) for seed in (1, 2, 3)]
     return _rows([image, mirrored], recipe), _rows(upright, recipe)
