@@ -56,6 +56,12 @@ def _class_map(folder: Path) -> None:
     tiny.save("segformer", tiny.make("segformer"), processor, folder)
 
 
+def _depth(folder: Path) -> None:
+    from tiny_depth import write_depth
+
+    write_depth(folder)
+
+
 def _upscaler(folder: Path) -> None:
     from oracle import upscalers
 
@@ -84,6 +90,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "florence2": _florence,
     "deeplab": _class_map,
     "videomae": _clips,
+    "depth": _depth,
     "upscaler": _upscaler,
     "candy": _candy,
 }

@@ -24,6 +24,7 @@ VERBS = {
     "analyze": ("pixwise.cli.analyze", "Ask all questions about a picture at once."),
     **{name: ("pixwise.cli.ask", entry.help) for name, entry in TASKS.items()},
     **{name: ("pixwise.cli.rendering", TASKS[name].help) for name in ("upscale", "restyle", "inpaint")},
+    "depth": ("pixwise.cli.depth", TASKS["depth"].help),
     "cutout": ("pixwise.cli.cutout", "Take the background away, or put another one there."),
     "caption-folder": ("pixwise.cli.caption_folder", "Write a text beside each picture that says what it shows."),
     "embed-text": ("pixwise.cli.embed_text", "Turn texts into vectors, to compare with those of pictures."),

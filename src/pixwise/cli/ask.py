@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -29,11 +29,19 @@ from pixwise.results import Result
 from pixwise.task import Task
 from pixwise.task_table import TASKS, task_class
 
-__all__ = ["command_of", "load", "run_with"]
+__all__ = ["command_of", "load", "run", "run_with"]
 
 
-def command_of(name: str) -> click.Command:
-    """The command of a task."""
+def command_of(
+    name: str, answer: Callable[..., int] | None = None, more: Sequence[click.Parameter] = ()
+) -> click.Command:
+    """The command of a task.
+
+    Args:
+        name: of the task.
+        answer: what answers the inputs, with all options; None for the usual way.
+        more: options that only this verb has.
+    """
     cls = task_class(name)
 
     def ask(inputs: tuple[str, ...], **options: Any) -> int:
@@ -41,7 +49,7 @@ def command_of(name: str) -> click.Command:
 
     return Verb(
         name,
-        callback=ask,
+        callback=answer or ask,
         help=TASKS[name].help,
         more=lambda: {
             "INPUT": CLIP_ROWS if cls.of_clips else INPUT_ROWS,
@@ -52,6 +60,7 @@ def command_of(name: str) -> click.Command:
             click.Argument(["inputs"], nargs=-1, required=True, metavar="INPUT..."),
             *task_options(cls, said_options(cls)),
             *output_options(alt=hasattr(cls.result_type, "alt_text")),
+            *more,
             *model_options(needs=cls.needs),
             *task_options(cls, ("batch",), "Model and machine"),
             *task_options(cls, ("exact",), "Pictures"),

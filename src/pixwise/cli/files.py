@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -86,28 +86,36 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
     return made
 
 
-def plan_pictures(inputs: Sequence[Input], out: str, suffix: str, *, pipe: bool = False) -> Plan:
-    """Decide where the pictures go that a verb makes of pictures, one per input; its table goes to standard output.
+def plan_pictures(
+    inputs: Sequence[Input],
+    out: str,
+    suffix: str,
+    *,
+    endings: Collection[str] = tuple(PICTURE_FORMATS),
+    pipe: bool = False,
+) -> Plan:
+    """Decide where the files go that a verb makes of pictures, one per input; its table goes to standard output.
 
     Args:
         inputs: all of them.
         out: what `-o` said: a file for one input, a folder, or empty for the current one.
         suffix: of the files in a folder: `.png`.
+        endings: that a file may have.
         pipe: `-` puts the picture of one input on standard output.
 
     Raises:
-        click.UsageError: `-o` is no picture and no folder, or an input would be overwritten.
+        click.UsageError: `-o` is no such file and no folder, or an input would be overwritten.
         OutputError: a folder cannot be written to.
     """
     ending, is_folder = PurePath(out).suffix.lower(), out.endswith(os.sep) or os.path.isdir(out)
-    if (ending in PICTURE_FORMATS and not is_folder) or (pipe and out == "-"):
+    if (ending in endings and not is_folder) or (pipe and out == "-"):
         if len(inputs) != 1:
             raise click.UsageError(f"-o must be a folder for {len(inputs)} pictures, got {out!r}; take the suffix away")
         if out == "-":
             return Plan("table", drawn=(Path(out),))
         targets: tuple[Path, ...] = (Path(out),)
     elif out == "-" or (ending and not is_folder):
-        known = " ".join(PICTURE_FORMATS)
+        known = " ".join(endings)
         raise click.UsageError(f"-o must end in one of {known} or be a folder, got {out!r}; a new folder ends in /")
     else:
         targets = _names(inputs, Path(out), suffix if out else DRAWN + suffix)

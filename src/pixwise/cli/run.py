@@ -93,6 +93,7 @@ def write_all(
     one: bool,
     render: Callable[[Any, str], str],
     kind: type[Result] | None = None,
+    save: Callable[[Path, Answered], str] | None = None,
 ) -> int:
     """Write answers as they come.
 
@@ -103,6 +104,7 @@ def write_all(
         one: a JSON answer is one document, not a list.
         render: text of one answer for the table.
         kind: of answer, for the header of a CSV.
+        save: writes the file that is made of an answer, and tells its name; None draws the picture.
 
     Returns:
         Exit code: 0; 1 when an input failed; 2 when it did for a model that its card does not fit.
@@ -120,7 +122,7 @@ def write_all(
                 for line in about(item):
                     code = max(code, code_of(item.answer) if isinstance(item.answer, _MISFITS) else 1)
                     say(f"pixwise: {line}")
-                _write_one(index, item, plan, sink)
+                _write_one(index, item, plan, sink, save or _draw)
         except (KeyboardInterrupt, SystemExit) as error:  # Ctrl-C, SIGTERM
             stopped = error
         progress.clear()
@@ -131,12 +133,12 @@ def write_all(
     return code
 
 
-def _write_one(index: int, item: Answered, plan: Plan, sink: Sink) -> None:
+def _write_one(index: int, item: Answered, plan: Plan, sink: Sink, save: Callable[[Path, Answered], str]) -> None:
     if isinstance(item.answer, Exception):
         with held_back():
             sink.fail(item.input.source, item.answer)
         return
-    drawn = _draw(plan.drawn[index], item) if plan.drawn else ""
+    drawn = save(plan.drawn[index], item) if plan.drawn else ""
     if plan.documents:
         with WholeFile(plan.documents[index]) as file:
             JsonSink(file.write).add(item.answer, drawn)
