@@ -236,10 +236,10 @@ def load_helpers(
     from pixwise.store import check_here
 
     models = {need: given.get(need, "") for need in needs if not callable(given.get(need))}
+    loaded = {need: helper for need, helper in given.items() if callable(helper)}  # a name that nobody needs is dropped
     if not models:
-        return dict(given)
+        return loaded
     check_here([card, *(load_card(model, need, offline=offline) for need, model in models.items())], offline)
-    loaded = dict(given)
     for need, model in models.items():
         with advising(need):
             loaded[need] = load(need, model)

@@ -80,6 +80,12 @@ def _clips(folder: Path) -> None:
     clips.save("videomae", clips.make("videomae"), folder)
 
 
+def _pose(folder: Path) -> None:
+    from oracle import posers
+
+    posers.save("simple", folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
     "captioner": _captioner,
@@ -87,6 +93,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "face-recogniser": _face_recogniser,
     "clip": _clip,
     "finder": _finder,
+    "vitpose": _pose,
     "florence2": _florence,
     "deeplab": _class_map,
     "videomae": _clips,

@@ -92,6 +92,22 @@ def test_points_and_boxes_are_pointed_at_and_not_typed(run, kind):
     assert [option["name"] for option in told["options"]] == ["grid"]
 
 
+POSE = {"names": ["nose", "left_eye", "R_Ear", "lever"], "edges": [[0, 1], [1, 2], [0, 2], [0, 3]]}
+
+
+def test_limbs_have_the_side_of_their_ends_and_hidden_points_none(run):
+    row = {"box": [0, 0, 9, 9], "score": 0.9, "keypoints": [[1, 1], [2, 2], [3, 3], [None, None]]}
+    document = {"pose": {"skeleton": POSE}, "poses": [row], "image": {}, "model": {}}
+    place = run("answers.js", "m.answerOf({name: 'pose'}, {document: v, ms: 1}).rows[0].place.skeleton", document)
+    assert [limb["side"] for limb in place["limbs"]] == ["left", "", "right"]
+    assert [joint["side"] for joint in place["joints"]] == ["", "left", "right"]
+
+
+def test_rows_without_keypoints_have_no_skeleton(run):
+    document = {"faces": [{"box": [0, 0, 9, 9], "score": 0.9}], "image": {}, "model": {}}
+    assert run("answers.js", "m.answerOf({name: 'f'}, {document: v, ms: 1}).rows[0].place.skeleton", document) is None
+
+
 QUAD = {"text": "x", "score": 0.9, "quad": [[10, 0], [20, 10], [10, 20], [0, 10]], "box": [0, 0, 20, 20]}
 
 

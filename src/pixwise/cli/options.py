@@ -35,6 +35,7 @@ CODE_ROWS: Rows = [
 ]
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("int8",)
+_FOUND = {"detect": "people"}  # what a task needs of another, where its name does not say so
 
 
 class Number(click.ParamType):
@@ -206,7 +207,13 @@ def model_options(*, model: bool = True, needs: Iterable[str] = ()) -> list[clic
     return [
         *([option(section, "--model", metavar="ID", default="", help=named)] if model else []),
         *(
-            option(section, f"--{need}-model", metavar="ID", default="", help=f"Model that finds the {need} for it.")
+            option(
+                section,
+                f"--{need}-model",
+                metavar="ID",
+                default="",
+                help=f"Model that finds the {_FOUND.get(need, need)} for it.",
+            )
             for need in needs
         ),
         option(section, "--device", type=OneOf(DEVICES), default="auto", help="Where to run.", show_default=True),

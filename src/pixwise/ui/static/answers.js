@@ -1,10 +1,11 @@
 /** Answers, read by their nature: rows with places in the picture, values, words, scores. No task is known by name. Pure. */
 
 import { openMask } from "./runs.js";
+import { jointsOf, skeletonIn } from "./skeletons.js";
 
 const NAMES = ["label", "name", "rule", "kind"]; // what a row is called, the first that it has
 const SCORES = ["score", "similarity", "probability"];
-const UNSEEN = new Set(["label_id", "quad", "landmarks", "mask", "polygons", "rgb", "object", "picture"]);
+const UNSEEN = new Set(["label_id", "quad", "landmarks", "mask", "polygons", "rgb", "object", "picture", "keypoints", "keypoint_scores"]);
 const HEADLINES = ["text", "decided", "action"]; // the value that is the answer in a word or a line
 
 /** An answer as the page shows it. */
@@ -12,7 +13,8 @@ export function answerOf(task, { document, ms }) {
   const valuesKey = Object.keys(document).find((key) => isTable(document[key]) && !META.has(key));
   const rowsKey = Object.keys(document).find((key) => Array.isArray(document[key])) ?? "";
   const values = valuesKey ? document[valuesKey] : {};
-  const rows = (rowsKey ? document[rowsKey] : []).map((row, index) => rowOf(row, index, rowsKey));
+  const skeleton = skeletonIn(values);
+  const rows = (rowsKey ? document[rowsKey] : []).map((row, index) => rowOf(row, index, rowsKey, skeleton));
   return {
     task: task.name,
     document,
@@ -43,20 +45,20 @@ const META = new Set(["image", "model", "timings_ms"]);
 const isTable = (thing) => thing !== null && typeof thing === "object" && !Array.isArray(thing);
 const isNumbers = (thing, length) => Array.isArray(thing) && thing.length === length && thing.every(Number.isFinite);
 
-function rowOf(cells, index, rowsKey) {
+function rowOf(cells, index, rowsKey, skeleton) {
   const name = NAMES.map((key) => cells[key]).find((value) => typeof value === "string" && value) ?? "";
   const score = SCORES.map((key) => cells[key]).find((value) => typeof value === "number") ?? null;
   const text = typeof cells.text === "string" ? cells.text : "";
-  return { index, cells, name, score, text, kind: singular(rowsKey), colour: cells.hex ?? "", place: placeOf(cells) };
+  return { index, cells, name, score, text, kind: singular(rowsKey), colour: cells.hex ?? "", place: placeOf(cells, skeleton) };
 }
 
-/** Where a row is in the picture: null, or its box with outline, points and mask where it has them. */
-function placeOf(cells) {
+/** Where a row is in the picture: null, or its box with outline, points, mask and joints where it has them. */
+function placeOf(cells, skeleton) {
   const mask = isTable(cells.mask) && cells.mask.counts !== undefined ? openMask(cells.mask) : null;
   const quad = Array.isArray(cells.quad) && cells.quad.every((corner) => isNumbers(corner, 2)) ? cells.quad : null;
   const points = Array.isArray(cells.landmarks) ? cells.landmarks.filter((point) => isNumbers(point, 2)) : [];
   const box = isNumbers(cells.box, 4) ? cells.box : (mask?.box ?? (quad && around(quad)));
-  return box ? { box, quad, points, mask } : null;
+  return box ? { box, quad, points, mask, skeleton: jointsOf(cells, skeleton) } : null;
 }
 
 function around(points) {

@@ -110,11 +110,13 @@ function walk(event, rows, heard) {
 }
 
 function valuesOf(answer) {
-  const shown = Object.entries(answer.values).filter(([name, value]) => ![answer.matte, answer.map, answer.headline].includes(value) && name !== "box" && value !== "");
+  const shown = Object.entries(answer.values).filter(([name, value]) => !isTable(value) && ![answer.matte, answer.map, answer.headline].includes(value) && name !== "box" && value !== "");
   if (!shown.length) return null;
   return el("dl", { class: "values" }, shown.map(([name, value]) =>
     el("div", {}, el("dt", { title: answer.told[name] ?? null }, spaced(name)), el("dd", {}, said(value)))));
 }
+
+const isTable = (value) => value !== null && typeof value === "object" && !Array.isArray(value); // a skeleton is drawn
 
 function actionsOf(answer, fileName) {
   const json = () => JSON.stringify(answer.document, null, 2);

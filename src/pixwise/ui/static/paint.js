@@ -23,11 +23,13 @@ const isFront = (row, look) => row === look.chosen || row === look.pointed;
 function paintPlace(pen, row, look) {
   const colours = look.colour(row);
   const front = isFront(row, look);
-  const { box, quad, points, mask } = row.place;
+  const { box, quad, points, mask, skeleton } = row.place;
   pen.save();
   pen.globalAlpha = look.chosen && !front ? 0.45 : 1;
   if (mask) paintMask(pen, mask, colours.line, front, look);
+  else if (skeleton && !front) paintSkeleton(pen, skeleton, box, look.unit);
   else paintOutline(pen, ring(quad ?? corners(box)), colours, front, look.unit);
+  if (skeleton && front) paintSkeleton(pen, skeleton, box, look.unit);
   for (const point of points) dot(pen, point, 3 * look.unit, colours.line, look.unit);
   pen.restore();
 }
@@ -36,6 +38,16 @@ function paintOutline(pen, outline, colours, front, unit) {
   if (front) stroke(pen, outline, { fill: colours.fill });
   stroke(pen, outline, { line: "rgb(0 0 0 / 0.55)", width: (front ? 5.5 : 4) * unit }); // holds on any ground
   stroke(pen, outline, { line: colours.line, width: (front ? 3.5 : 2) * unit });
+}
+
+const LIMBS = { left: "#f08a1d", right: "#3fb2f0", "": "#fff" }; // the subject's own left and right
+
+/** Limbs and joints, thinner where the person is small. */
+function paintSkeleton(pen, { limbs, joints }, [x1, y1, x2, y2], unit) {
+  const wide = Math.max(unit, Math.min(3 * unit, Math.max(x2 - x1, y2 - y1) / 60));
+  for (const [shade, width] of [["rgb(0 0 0 / 0.6)", wide + 2 * unit], [null, wide]])
+    for (const { ends, side } of limbs) stroke(pen, ring(ends), { line: shade ?? LIMBS[side], width });
+  for (const { at, side } of joints) dot(pen, at, joints.length > 40 ? 0.7 * wide : 1.3 * wide, LIMBS[side], Math.min(unit, wide / 2));
 }
 
 const corners = ([x1, y1, x2, y2]) => [[x1, y1], [x2, y1], [x2, y2], [x1, y2]];

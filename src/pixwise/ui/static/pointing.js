@@ -113,6 +113,8 @@ export function makePointing(stage, onChange) {
     takes(pointed) {
       Object.assign(state, { takes: pointed, points: [], box: null, cursor: null, corner: null, press: null });
       byId("pointing").hidden = !pointed;
+      for (const name of ["point-help", "point-sign"]) byId(name).hidden = !pointed?.points;
+      byId("box-help").hidden = !pointed || pointed.points;
       byId("point-not").checked = false;
       shown();
     },

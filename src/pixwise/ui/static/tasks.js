@@ -41,7 +41,7 @@ function inputOf(task, onchange) {
 
 /** Check boxes for the questions that are asked together. */
 export function makeSeveral(tasks, onChange) {
-  const askable = tasks.filter((task) => !task.pointed && !task.options.some((option) => option.required));
+  const askable = tasks.filter((task) => !task.pointed?.points && !task.options.some((option) => option.required));
   const boxes = askable.map((task) => {
     const input = el("input", { type: "checkbox", checked: task.analysed, onchange: onChange, value: task.name });
     return { task, input, element: el("label", { class: "pill" }, input, el("span", {}, task.name)) };
