@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from evaluate.test_answers_measured import panoptic as answer_of
 from evaluate.test_precision import made, of_pycocotools
 from PIL import Image
 from skimage.metrics import structural_similarity
@@ -54,6 +55,18 @@ def test_panoptic_quality_is_told_for_things_and_stuff(cli, panoptic):
     told = json.loads(cli("eval", "panoptic", "truth.json", "found.json", "--json").out)
     assert (told["schema"], told["pictures"], told["things"]["pq"]) == ("pixwise/eval-panoptic/1", 1, 0.8)
     assert told["categories"][0]["name"] == "cat"
+
+
+def test_answers_of_panoptic_are_measured_and_written_in_cocos_form(cli, panoptic):
+    answer = answer_of("photos/a.png", np.repeat([[1] * 4 + [2] * 6], 4, axis=0), ["cat", "sky"])
+    (panoptic / "ours.jsonl").write_text(json.dumps(answer.to_dict()))
+    code, out, err = cli("eval", "panoptic", "truth.json", "ours.jsonl", "--write", "again.json")
+    assert (code, err, lines(out)[1]) == (0, "", "all 81.67 81.67 100.00 2")
+    assert cli("eval", "panoptic", "truth.json", "again.json").out == out
+    code, _, err = cli("eval", "panoptic", "truth.json", "ours.jsonl", "--write", "again.json")
+    assert (code, "again.json: expected to be written anew, got one that is there" in err) == (2, True)
+    code, _, err = cli("eval", "panoptic", "truth.json", "again.json", "--write", "more.json")
+    assert (code, "--write must have answers (.jsonl) to write, got again.json" in err) == (2, True)
 
 
 def test_broken_panoptic_files_are_told(cli, panoptic):

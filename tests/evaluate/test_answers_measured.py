@@ -10,6 +10,7 @@ from pixwise.answers.skeleton import Skeleton
 from pixwise.errors import DataError, SourceError
 from pixwise.evaluate.answers import (
     boxes_of,
+    coco_categories,
     image_ids,
     of_pictures,
     paired_answers,
@@ -138,3 +139,9 @@ def test_a_picture_without_an_answer_is_told(tmp_path):
     write_panoptic(tmp_path / "truth.json", [(3, "a.jpg", truth)], KINDS)
     with pytest.raises(DataError, match="answers: must be of each picture of the truth, got none of a; ask for it"):
         paired_answers(read_panoptic(tmp_path / "truth.json"), [])
+
+
+@pytest.mark.assets
+def test_cocos_categories_are_cocos(assets):
+    assert coco_categories() == read_panoptic(assets / "data/coco/panoptic.json").categories
+    assert (len(coco_categories()), sum(kind.thing for kind in coco_categories())) == (133, 80)

@@ -21,16 +21,22 @@ _SHARE = {".png", ".json"}
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
-def _panoptic(truth: str, found: str, truth_maps: str, found_maps: str, each: bool, json_: bool) -> int:
-    from pixwise.evaluate.answers import paired_answers
-    from pixwise.evaluate.coco_panoptic import paired, read_panoptic
+def _panoptic(truth: str, found: str, truth_maps: str, found_maps: str, write: str, each: bool, json_: bool) -> int:
+    from pixwise.evaluate.answers import answered_entries, paired_answers
+    from pixwise.evaluate.coco_panoptic import paired, read_panoptic, write_panoptic
     from pixwise.evaluate.panoptic import panoptic_quality
 
     known = read_panoptic(truth, truth_maps)
     if not known.categories:
         raise DataError(f'{truth}: must have "categories" with id, name and isthing, got none; add them')
     if _is_ours(found):
-        pairs = paired_answers(known, _answers(found, {entry.path.stem for entry in known.entries}))
+        answers = _answers(found, {entry.path.stem for entry in known.entries})
+        pairs = paired_answers(known, answers)
+        if write:
+            ours = ((entry.image_id, entry.path.name, map) for entry, map in answered_entries(known, answers))
+            write_panoptic(write, ours, known.categories)
+    elif write:
+        raise click.UsageError(f"--write must have answers (.jsonl) to write, got {found}; leave it out")
     else:
         pairs = paired(known, read_panoptic(found, found_maps))
     quality = panoptic_quality(pairs, known.categories)
@@ -284,6 +290,7 @@ VERBS = [
         [("FILE", "Two COCO panoptic files (JSON), each with its folder of PNGs."), _ours("panoptic")],
         option("Files", "--truth-maps", metavar="FOLDER", default="", help=_WHERE.format("TRUTH")),
         option("Files", "--found-maps", metavar="FOLDER", default="", help=_WHERE.format("FOUND")),
+        option("Output", "--write", metavar="FILE", default="", help="Of .jsonl: write it in COCO's form, too."),
         each="each category",
     ),
     _verb(

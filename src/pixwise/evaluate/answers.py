@@ -15,11 +15,17 @@ from typing import Any
 import numpy as np
 
 from pixwise.errors import DataError, PixwiseError, SourceError
-from pixwise.evaluate.coco_panoptic import PanopticFile
+from pixwise.evaluate.coco_panoptic import PanopticEntry, PanopticFile
 from pixwise.evaluate.panoptic import Category, PanopticMap, Segment
+from pixwise.registry import names
 from pixwise.results import Detections, Panoptic, Poses, Result, result_from_dict
 
-__all__ = ["boxes_of", "image_ids", "of_pictures", "paired_answers", "panoptic_map", "poses_of", "read_answers"]
+__all__ = [
+    "answered_entries", "boxes_of", "coco_categories", "image_ids", "of_pictures", "paired_answers", "panoptic_map",
+    "poses_of", "read_answers",
+]  # fmt: skip
+
+_LAST_THING = 90
 
 
 def read_answers(path: str | os.PathLike[str]) -> list[Result]:
@@ -117,8 +123,13 @@ def panoptic_map(answer: Result, categories: Sequence[Category]) -> PanopticMap:
     return PanopticMap(answer.map.open(), tuple(segments), answer.image.source)
 
 
-def paired_answers(truth: PanopticFile, answers: Iterable[Result]) -> Iterator[tuple[PanopticMap, PanopticMap]]:
-    """True and found segments of each picture of the truth, its maps opened one after the other.
+def coco_categories() -> tuple[Category, ...]:
+    """The 133 categories of COCO panoptic with COCO's own ids: 80 things up to 90, then 53 kinds of stuff."""
+    return tuple(Category(id, name, id <= _LAST_THING) for id, name in enumerate(names("coco_panoptic")) if name)
+
+
+def answered_entries(truth: PanopticFile, answers: Iterable[Result]) -> Iterator[tuple[PanopticEntry, PanopticMap]]:
+    """Each picture of the truth, and the segments that were found in it.
 
     Raises:
         DataError: a picture was not answered, or as `panoptic_map`.
@@ -127,7 +138,12 @@ def paired_answers(truth: PanopticFile, answers: Iterable[Result]) -> Iterator[t
     for entry in truth.entries:
         if entry.path.stem not in known:
             raise DataError(f"answers: must be of each picture of the truth, got none of {entry.path.stem}; ask for it")
-    return ((entry.open(), panoptic_map(known[entry.path.stem], truth.categories)) for entry in truth.entries)
+    return ((entry, panoptic_map(known[entry.path.stem], truth.categories)) for entry in truth.entries)
+
+
+def paired_answers(truth: PanopticFile, answers: Iterable[Result]) -> Iterator[tuple[PanopticMap, PanopticMap]]:
+    """True and found segments of each picture of the truth, its maps opened one after the other."""
+    return ((entry.open(), map) for entry, map in answered_entries(truth, answers))
 
 
 def of_pictures(answers: Iterable[Result], names: Container[str]) -> tuple[list[Result], list[str]]:
