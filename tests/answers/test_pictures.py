@@ -51,7 +51,7 @@ def test_pictures_without_a_seed_are_named_by_their_place(tmp_path):
 
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(OutputError, match="taken: expected a folder to write to, got File exists"):
+    with pytest.raises(OutputError, match="taken: expected to be written, got File exists"):
         made().save(tmp_path / "taken")
 
 

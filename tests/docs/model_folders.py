@@ -19,6 +19,12 @@ def _finder(folder: Path) -> None:
     finders.save("owlvit", finders.make("owlvit"), folder)
 
 
+def _generator(folder: Path) -> None:
+    import generators
+
+    generators.save(folder)
+
+
 def _face_detector(folder: Path) -> None:
     from oracle import yunet
 
@@ -88,6 +94,7 @@ def _pose(folder: Path) -> None:
 
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
+    "ddpm": _generator,
     "captioner": _captioner,
     "face-detector": _face_detector,
     "face-recogniser": _face_recogniser,

@@ -43,7 +43,7 @@ def test_unet_and_scheduler_are_the_parts(folder):
 
 
 def test_the_layout_of_older_repositories_is_known_too(folder):
-    """`google/ddpm-cifar10-32` has both configs beside `model_index.json`."""
+    """Both configs beside `model_index.json`."""
     taken = dict.fromkeys(("unet/config.json", "scheduler/scheduler_config.json", "unet/model.onnx"))
     flat = {"config.json": {**UNET, "sample_size": [16, 24]}, "scheduler_config.json": SCHEDULER, "model.onnx": ""}
     card = load_card(folder({**taken, **flat}), "generate")

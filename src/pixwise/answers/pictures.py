@@ -10,8 +10,8 @@ from __future__ import annotations
 import io
 import math
 import os
-import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,7 +21,8 @@ from PIL import Image
 
 from pixwise.answers.raster import Raster
 from pixwise.answers.result import Result, column, value
-from pixwise.errors import OptionError, OutputError, ShapeError
+from pixwise.errors import OptionError, ShapeError
+from pixwise.whole_file import WholeFile, said
 
 __all__ = ["Pictures"]
 
@@ -45,6 +46,14 @@ class Pictures(Result):
         sizes = {picture.size_hw for picture in self.pictures}
         if len(sizes) > 1:
             raise ShapeError(f"Pictures.pictures must be of one size, got {sorted(sizes)}; make an answer of each size")
+
+    @classmethod
+    def joined(cls, batches: Sequence[Pictures]) -> Pictures:
+        """One answer of several that were made in the same way, one or more; their times are added."""
+        spent = {step: sum(one.timings_ms.get(step, 0.0) for one in batches) for step in batches[0].timings_ms}
+        seeds = np.concatenate([one.seeds for one in batches])
+        pictures = tuple(picture for one in batches for picture in one.pictures)
+        return replace(batches[0], seeds=seeds, pictures=pictures, timings_ms=spent)
 
     def images(self) -> list[Image.Image]:
         """Each as a Pillow RGB image."""
@@ -75,36 +84,25 @@ class Pictures(Result):
             whole.paste(image, (place * (wide + gap_px), line * (high + gap_px)))
         return whole
 
-    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+    def save(self, folder: str | os.PathLike[str], *, ending: str = "") -> list[Path]:
         """Write a PNG each, named after its seed (after its place where the noise was given); the paths come back.
 
         Each file is there whole or not at all; one of its name is replaced.
+
+        Args:
+            folder: made where it is not there.
+            ending: of the names, before `.png`.
 
         Raises:
             OutputError: the folder, or a file, cannot be written.
         """
         folder = Path(folder)
-        try:
+        with said(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"{folder}: expected a folder to write to, got {error.strerror}; choose another"
-            ) from error
-        names = [f"{seed if seed >= 0 else number}.png" for number, seed in enumerate(self.seeds.tolist())]
+        names = [f"{seed if seed >= 0 else number}{ending}.png" for number, seed in enumerate(self.seeds.tolist())]
         for name, image in zip(names, self.images(), strict=True):
-            _write(folder / name, image)
+            data = io.BytesIO()
+            image.save(data, "PNG")
+            with WholeFile(folder / name) as file:
+                file.write(data.getvalue())
         return [folder / name for name in names]
-
-
-def _write(path: Path, image: Image.Image) -> None:
-    """A PNG beside its place, then renamed."""
-    data = io.BytesIO()
-    image.save(data, "PNG")
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data.getvalue())
-        os.replace(part, path)
-    except OSError as error:
-        raise OutputError(f"{path}: expected to be written, got {error.strerror}; check space and rights") from error
-    finally:
-        part.unlink(missing_ok=True)

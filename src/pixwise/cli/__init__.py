@@ -27,6 +27,7 @@ VERBS = {
     "depth": ("pixwise.cli.depth", TASKS["depth"].help),
     "cutout": ("pixwise.cli.cutout", "Take the background away, or put another one there."),
     "caption-folder": ("pixwise.cli.caption_folder", "Write a text beside each picture that says what it shows."),
+    "generate": ("pixwise.cli.generate", "Make pictures from nothing but noise."),
     "embed-text": ("pixwise.cli.embed_text", "Turn texts into vectors, to compare with those of pictures."),
     "export": ("pixwise.cli.export", "Make a model folder of a transformers checkpoint (needs torch)."),
     "verify": ("pixwise.cli.verify", "Tell whether two faces are of one person."),

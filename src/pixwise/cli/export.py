@@ -35,7 +35,8 @@ command = Verb(
     callback=run,
     help=(
         "Make a model folder of a transformers checkpoint, and check that it answers as the checkpoint does.\n\n"
-        "SOURCE is a folder, or owner/name[@revision] on the hub. Needs pip install 'pixwise[torch]'; the folder that "
+        "SOURCE is a folder, or owner/name[@revision] on the hub; a UNet of diffusers too, which needs that. "
+        "Needs pip install 'pixwise[torch]'; the folder that "
         "is written needs it no more. HF_HUB_OFFLINE=1 keeps it from the network."
     ),
     params=[

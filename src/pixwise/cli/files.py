@@ -21,7 +21,15 @@ from pixwise.cli.inputs import DRAWN, Input
 from pixwise.errors import OutputError
 from pixwise.whole_file import encoded, said
 
-__all__ = ["DATA_FORMATS", "PICTURE_FORMATS", "Plan", "StandardOutput", "plan_output", "plan_pictures"]
+__all__ = [
+    "DATA_FORMATS",
+    "PICTURE_FORMATS",
+    "Plan",
+    "StandardOutput",
+    "check_writable",
+    "plan_output",
+    "plan_pictures",
+]
 
 DATA_FORMATS = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".txt": "table"}
 PICTURE_FORMATS = {
@@ -80,9 +88,9 @@ def plan_output(inputs: Sequence[Input], out: str, format: str, draw: bool | Non
     data = [*([made.data] if made.data else []), *made.documents]
     _check_no_input([*data, *made.drawn], inputs)
     for folder in {target.parent for target in data}:
-        _check_writable(folder)
+        check_writable(folder)
     for folder in {target.parent for target in made.drawn}:
-        _check_writable(folder, ", or --no-draw")
+        check_writable(folder, ", or --no-draw")
     return made
 
 
@@ -121,7 +129,7 @@ def plan_pictures(
         targets = _names(inputs, Path(out), suffix if out else DRAWN + suffix)
     _check_no_input(targets, inputs)
     for folder in {target.parent for target in targets}:
-        _check_writable(folder)
+        check_writable(folder)
     return Plan("table", drawn=targets)
 
 
@@ -191,7 +199,7 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _check_writable(folder: Path, instead: str = "") -> None:
+def check_writable(folder: Path, instead: str = "") -> None:
     """The folder, or the nearest one above it that is there, takes new files; `instead` is advised where not."""
     there = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), folder)
     if not there.is_dir():

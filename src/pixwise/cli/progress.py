@@ -66,7 +66,14 @@ class Progress:
 
     def __init__(self, total: int, what: str = "pictures"):
         self._total, self._what = total, what
-        self._line = Line()
+        self._line, self._began = Line(), time.monotonic()
+
+    def tell(self, done: int) -> None:
+        """So many items are done, of work that counts for itself; the line is gone when all are."""
+        if done < self._total:
+            self._line.draw(self.text(done, time.monotonic() - self._began))
+        else:
+            self.clear()
 
     def over(self, items: Iterable[T]) -> Iterator[T]:
         """Give the items on, counting; the line is gone while the caller works on an item's output."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -151,7 +151,7 @@ class Generator:
         made = list(
             self.stream(count, seed=seed, steps=steps, scheduler=scheduler, eta=eta, batch=batch, progress=progress)
         )
-        return _joined(made)
+        return Pictures.joined(made)
 
     def stream(
         self,
@@ -198,7 +198,7 @@ class Generator:
         first, later = checked_noise(noise, step_noise, self.shape, draws)
         seeds = [-1] * len(first)
         at_once = self._at_once(batch)
-        return _joined(
+        return Pictures.joined(
             list(self._batches(schedule, seeds, lambda rows: given_noise(first, later, rows), at_once, progress))
         )
 
@@ -344,14 +344,3 @@ def _check_inputs(card: Card, inputs: Sequence[Tensor]) -> None:
             f"model {card.id!r} must take pictures (B, C, H, W) and their timesteps (B,), got {told}; "
             "choose a model that makes pictures from nothing"
         )
-
-
-def _joined(made: list[Pictures]) -> Pictures:
-    """One answer of several batches."""
-    spent = {step: sum(one.timings_ms[step] for one in made) for step in made[0].timings_ms}
-    return replace(
-        made[0],
-        seeds=np.concatenate([one.seeds for one in made]),
-        pictures=tuple(picture for one in made for picture in one.pictures),
-        timings_ms=spent,
-    )
