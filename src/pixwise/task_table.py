@@ -105,7 +105,10 @@ TASKS: dict[str, TaskEntry] = {
         "pixwise.tasks.panoptic", "PanopticSegmenter", "Divide the picture into things and stuff.", analysed=False
     ),
     "action": TaskEntry(
-        "pixwise.tasks.action", "ActionRecognizer", "Say what happens in a clip, a list of frames.", analysed=False
+        "pixwise.tasks.action",
+        "ActionRecognizer",
+        "Say what happens in a clip: frames, or an animation.",
+        analysed=False,
     ),
     "upscale": TaskEntry("pixwise.tasks.upscale", "Upscaler", "Make the picture larger.", analysed=False),
     "pose": TaskEntry(

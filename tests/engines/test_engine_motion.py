@@ -57,6 +57,13 @@ def test_most_steps_are_what_they_were_made_as(make, seed):
     assert shares.sum() == pytest.approx(1)
 
 
+def test_a_thing_on_plain_ground_moves_and_the_camera_does_not():
+    frames = np.full((6, 120, 160, 3), 255, np.uint8)
+    for t, frame in enumerate(frames):
+        frame[40:80, 10 + 8 * t : 50 + 8 * t] = (200, 30, 30)
+    assert Motion()(frames)["shares"].tolist() == [0, 1, 0, 0]
+
+
 @pytest.mark.parametrize("level", [0, 120, 255])
 def test_a_flat_clip_is_still_and_one_frame_is_too(level):
     flat = np.full((4, 120, 160, 3), level, np.uint8)

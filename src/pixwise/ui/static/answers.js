@@ -83,6 +83,7 @@ export function said(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return Number.isInteger(value) ? String(value) : brief(value);
+  if (Array.isArray(value) && value.length > 8 && value.length <= 32 && value.every(Number.isInteger)) return value.join(" ");
   if (Array.isArray(value)) return value.length > 8 ? `${value.length} numbers` : value.map(said).join(", ");
   return String(value);
 }
