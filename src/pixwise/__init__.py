@@ -7,6 +7,7 @@
     px.faces("group.jpg").largest                     # faces with landmarks
     px.classify("pet.jpg")[0].label                   # what is it
     px.segment("pet.jpg", (340, 220))[0].mask         # which pixels: of what is at a point, or in box=(…)
+    px.pose("street.jpg").point("left_wrist")         # where the joints of people are
     px.zeroshot("pet.jpg", ["a dog", "a cat"]).label()    # which of your own labels fits
     px.similarity(px.embed("a.jpg"), px.embed("b.jpg"))   # how alike are they
     px.caption("pet.jpg", model="models/blip-base").text  # a sentence; px.alt_text: for the alt of a page
