@@ -57,7 +57,7 @@ class Tiling:
             tiles: (R, s * h, s * w, 3) in the order of `cut`, s times as large.
 
         Returns:
-            (s * H, s * W, 3).
+            (s * H, s * W, 3), read-only.
         """
         scale, across = tiles.shape[1] // self.tile_hw[0], len(self.lefts)
         height, width = (side * scale for side in self.size_hw)
@@ -70,6 +70,7 @@ class Tiling:
             strip = self._strip(row, width, scale)
             _lay_into(out, strip, top * scale, end_before, self.fades_hw[0] * scale)
             end_before = (top + self.tile_hw[0]) * scale
+        out.setflags(write=False)
         return out
 
     def _strip(self, tiles: Pixels, width: int, scale: int) -> Pixels:

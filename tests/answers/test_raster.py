@@ -9,6 +9,14 @@ from pixwise.errors import ShapeError
 from pixwise.samples import photo_like
 
 
+def test_what_nobody_can_write_into_is_kept_without_a_copy():
+    mine, theirs = np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 3), np.uint8)
+    mine.setflags(write=False)
+    assert Raster(mine).pixels is mine
+    assert Raster(theirs).pixels is not theirs
+    assert Raster(mine[:2]).pixels is not mine  # its owner may be written into
+
+
 def test_what_is_told_reads_back_to_the_bit():
     made = Raster(photo_like(30, 40, 0))
     assert Raster.read(made.told()) == made

@@ -38,7 +38,7 @@ class Raster:
     pixels: Pixels = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
 
     def __post_init__(self) -> None:
-        stored = np.array(self.pixels)
+        stored = self.pixels if _is_ours(self.pixels) else np.array(self.pixels)
         check_shape("pixels", stored, ("H", "W", 3))
         if stored.dtype != np.uint8:
             raise ShapeError(f"pixels must be uint8, 0 to 255, got {stored.dtype}; use Raster.from_shares for 0 to 1")
@@ -101,6 +101,11 @@ class Raster:
         return _PREFIX + base64.b64encode(data.getvalue()).decode()
 
     told = to_uri
+
+
+def _is_ours(pixels: Any) -> bool:
+    """Nobody can write into it, so it need not be copied: a picture of 200 megapixels takes 600 MB."""
+    return isinstance(pixels, np.ndarray) and pixels.flags.owndata and not pixels.flags.writeable
 
 
 def _opened(text: str) -> Pixels:
