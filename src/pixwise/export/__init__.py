@@ -228,10 +228,11 @@ def _facts(id: str, checkpoint: Checkpoint, family: Family, precision: str, lice
     from pixwise.own.folder import names_from_config
     from pixwise.own.heads import head_of
     from pixwise.own.poses import keypoint_names
+    from pixwise.own.universal import universal_names
 
     config, on_hub = checkpoint.config, bool(checkpoint.commit)
-    named = ("action", "classify", "detect", "pose")
-    names = names_from_config(config, checkpoint.name) if family.task in named else ()
+    named = ("action", "classify", "detect", "instances", "panoptic", "pose", "semantic")
+    names = universal_names(names_from_config(config, checkpoint.name), config) if family.task in named else ()
     return {
         "id": id,
         "task": family.task,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pixwise.errors import CardError, OptionError
@@ -25,6 +26,13 @@ from pixwise.export.towers import (
     siglip_parts,
     vit_parts,
 )
+from pixwise.export.universal import (
+    detr_masks_parts,
+    mask_queries_parts,
+    oneformer_parts,
+    panoptic_options,
+    semantic_options,
+)
 from pixwise.export.upscalers import swin2sr_parts, upscaler_options
 from pixwise.task_table import cards_of
 
@@ -35,6 +43,14 @@ _DETR = "Carion et al. 2020, arXiv:2005.12872"
 _RT_DETR, _RT_DETR2 = "Zhao et al. 2023, arXiv:2304.08069", "Lv et al. 2024, arXiv:2407.17140"
 _DINO, _REGISTERS = "Oquab et al. 2023, arXiv:2304.07193", "Darcet et al. 2023, arXiv:2309.16588"
 _CONVNEXT, _VIT = "Liu et al. 2022, arXiv:2201.03545", "Dosovitskiy et al. 2020, arXiv:2010.11929"
+_MASKFORMER, _MASK2FORMER = "Cheng et al. 2021, arXiv:2107.06278", "Cheng et al. 2022, arXiv:2112.01527"
+_ONEFORMER = "Jain et al. 2023, arXiv:2211.06220"
+_UNIVERSAL = (  # each answers three tasks
+    ("DETR with masks", "detr", "DetrForSegmentation", detr_masks_parts, _DETR),
+    ("MaskFormer", "maskformer", "MaskFormerForInstanceSegmentation", mask_queries_parts, _MASKFORMER),
+    ("Mask2Former", "mask2former", "Mask2FormerForUniversalSegmentation", mask_queries_parts, _MASK2FORMER),
+    ("OneFormer", "oneformer", "OneFormerForUniversalSegmentation", oneformer_parts, _ONEFORMER),
+)
 _ENDING = ("ForImageClassification",)
 _ANY_CLASSES = "AutoModelForImageClassification"
 _ANY_CLIP = "AutoModelForVideoClassification"
@@ -113,6 +129,21 @@ FAMILIES: tuple[Family, ...] = (
             ("ZoeDepth", "zoedepth", zoedepth_parts, "Bhat et al. 2023, arXiv:2302.12288"),
             ("DepthPro", "depth_pro", single_depth_parts, "Bochkovskii et al. 2024, arXiv:2410.02073"),
         )
+    ),
+    *(
+        Family(
+            title,
+            (kind,),
+            task,
+            loader,
+            partial(parts, task=words) if kind == "oneformer" else parts,
+            "detr_masks" if kind == "detr" else "mask_queries",
+            paper,
+            semantic_options if task == "semantic" else panoptic_options,
+            architectures=(loader,),
+        )
+        for title, kind, loader, parts, paper in _UNIVERSAL
+        for task, words in (("panoptic", "panoptic"), ("instances", "instance"), ("semantic", "semantic"))
     ),
     Family("DETR", ("detr",), "detect", "DetrForObjectDetection", detr_parts, "detr_softmax", _DETR),
     Family(

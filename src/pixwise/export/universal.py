@@ -5,18 +5,27 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pixwise.export.parts import Given, Part, Trial
+from pixwise.own.folder import names_from_config
+from pixwise.own.universal import grid_option, universal_names, universal_options
 
-__all__ = ["detr_masks_parts", "lengths_from_shapes", "mask_queries_parts", "oneformer_parts", "sigmoid_masks_parts"]
+__all__ = [
+    "detr_masks_parts",
+    "lengths_from_shapes",
+    "mask_queries_parts",
+    "oneformer_parts",
+    "panoptic_options",
+    "semantic_options",
+]
 
 _QUERIES = ("class_queries_logits", "masks_queries_logits")
 _OPSET = 17
-_DEFORMABLE = ("mask2former", "oneformer")
 
 
 class Universal(nn.Module):
@@ -51,17 +60,35 @@ class _Torch:
     as_tensor = tensor
 
 
+def _padded_patches(self: Any, pixels: Tensor, height: Any, width: Any) -> Tensor:
+    """`SwinPatchEmbeddings.maybe_pad` without a question: tracing would write its answer down."""
+    rows, columns = self.patch_size
+    return nn.functional.pad(pixels, (0, -width % columns, 0, -height % rows))
+
+
+def _padded_pairs(self: Any, features: Tensor, height: Any, width: Any) -> Tensor:
+    """`SwinPatchMerging.maybe_pad`, likewise."""
+    return nn.functional.pad(features, (0, 0, 0, width % 2, 0, height % 2))
+
+
 @contextmanager
 def lengths_from_shapes() -> Iterator[None]:
-    """Deformable attention makes a tensor of the sizes of its levels; else height and width would be fixed."""
-    modules = [importlib.import_module(f"transformers.models.{name}.modeling_{name}") for name in _DEFORMABLE]
-    for module in modules:
-        module.torch = _Torch()
+    """Height and width may vary: deformable attention makes a tensor of its sizes, Swin asks for rests."""
+    changed = [(_module(name), "torch", _Torch()) for name in ("mask2former", "oneformer")]
+    changed.append((_module("swin").SwinPatchEmbeddings, "maybe_pad", _padded_patches))
+    changed.append((_module("swin").SwinPatchMerging, "maybe_pad", _padded_pairs))
+    before = [getattr(place, name) for place, name, _ in changed]
+    for place, name, mine in changed:
+        setattr(place, name, mine)
     try:
         yield
     finally:
-        for module in modules:
-            module.torch = torch
+        for (place, name, _), own in zip(changed, before, strict=True):
+            setattr(place, name, own)
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"transformers.models.{name}.modeling_{name}")
 
 
 def mask_queries_parts(given: Given, tokens: Tensor | None = None) -> list[Part]:
@@ -80,19 +107,25 @@ def detr_masks_parts(given: Given) -> list[Part]:
     return [_part(given, ("logits", "pred_masks"), axes)]
 
 
-def sigmoid_masks_parts(given: Given) -> list[Part]:
-    """RF-DETR with masks: pictures are stretched to a square."""
-    return [_part(given, ("logits", "pred_boxes", "pred_masks"), {})]
-
-
 def oneformer_parts(given: Given, task: str) -> list[Part]:
     """OneFormer (Jain et al. 2023): the words that tell it its task are part of the file."""
     from transformers import AutoTokenizer
 
     words = AutoTokenizer.from_pretrained(given.model.name_or_path)
     length = given.model.config.task_seq_len
-    ids = words([f"the task is {task}"], padding="max_length", max_length=length, truncation=True)["input_ids"]
-    return mask_queries_parts(given, torch.tensor(ids))
+    told = words([f"the task is {task}"], padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+    return mask_queries_parts(given, told["input_ids"] * told["attention_mask"])  # what fills up is 0
+
+
+def panoptic_options(model: Any, folder: Path) -> Mapping[str, Any]:
+    """Of `panoptic` and `instances`: the grid of the masks, and what is stuff."""
+    config = model.config.to_dict()
+    return universal_options(config, universal_names(names_from_config(config, folder.name), config))
+
+
+def semantic_options(model: Any, folder: Path) -> Mapping[str, Any]:
+    """Of `semantic`: the grid of the masks."""
+    return grid_option(model.config.to_dict())
 
 
 def _part(given: Given, names: Sequence[str], axes: Mapping[str, Mapping[int, str]], tokens: Any = None) -> Part:
@@ -104,4 +137,4 @@ def _part(given: Given, names: Sequence[str], axes: Mapping[str, Mapping[int, st
         answer = _asked(given.model, tuple(feeds.values()), tokens)
         trials.append(Trial(feeds, {name: answer[name] for name in names}))
     wrapper = Universal(given.model, names, tokens)
-    return Part("model", "onnx/model.onnx", wrapper, tuple(trials), axes, opset=_OPSET, queries=True)
+    return Part("model", "onnx/model.onnx", wrapper, tuple(trials), axes, opset=_OPSET)
