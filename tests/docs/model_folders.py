@@ -92,6 +92,13 @@ def _pose(folder: Path) -> None:
     posers.save("simple", folder)
 
 
+def _universal(folder: Path) -> None:
+    from oracle import universals
+
+    processor = {"image_processor_type": "Mask2FormerImageProcessor", "size": {"height": 128, "width": 128}}
+    universals.save("mask2former", universals.make("mask2former"), processor, folder)
+
+
 FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the folder
     "encoder": _encoder,
     "ddpm": _generator,
@@ -105,6 +112,7 @@ FOLDERS: dict[str, Callable[[Path], object]] = {  # NAME → what makes the fold
     "deeplab": _class_map,
     "videomae": _clips,
     "depth": _depth,
+    "mask2former": _universal,
     "upscaler": _upscaler,
     "candy": _candy,
 }

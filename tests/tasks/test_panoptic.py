@@ -118,6 +118,11 @@ def test_odd_options_are_told(options, message):
         asked(said((1, 9, 0, 3)), **options)
 
 
+def test_two_of_a_class_are_drawn_apart():
+    drawn = asked(said((1, 9, 0, 4), (1, 9, 4, 8))).draw(PICTURE)
+    assert drawn.getpixel((20, 3)) != drawn.getpixel((60, 3))
+
+
 def test_another_picture_is_refused_for_drawing():
     with pytest.raises(ShapeError, match="must be 80 x 40"):
         asked(said((1, 9, 0, 3))).draw(np.zeros((9, 9, 3), np.uint8))

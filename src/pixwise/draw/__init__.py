@@ -286,10 +286,9 @@ def _(result: Panoptic, canvas: Canvas) -> None:
     """Things have their label where they are, stuff has its in the legend."""
     if not len(result):
         return
-    colours = [
-        PALETTE[5 * row.id % len(PALETTE)] if row.thing else shade
-        for row, shade in zip(result, colours_of(result.labels), strict=True)
-    ]
+    kinds = tuple(dict.fromkeys(result.labels))
+    shades = dict(zip(kinds, colours_of(kinds), strict=True))
+    colours = [PALETTE[5 * row.id % len(PALETTE)] if row.thing else shades[row.label] for row in result]
     paint_map(canvas, result.id_map(), dict(zip(result.ids.tolist(), colours, strict=True)))
     rows = list(zip(result, colours, strict=True))
     for row, colour in rows:
