@@ -25,6 +25,7 @@ from pixwise.serve.ui_routes import ui_routes
 from pixwise.serve.v1 import task_routes
 from pixwise.serve.v1_analyze import analyze_routes
 from pixwise.serve.v1_embeddings import embeddings_routes
+from pixwise.serve.v1_generate import generate_routes
 from pixwise.serve.v1_jobs import job_routes
 from pixwise.serve.v1_models import models_routes
 
@@ -55,8 +56,8 @@ def create_app(settings: Settings | None = None, service: Service | None = None,
     describe(app, service)
     if settings.docs:
         app.include_router(docs_routes())
-    v1 = (analyze_routes(service), embeddings_routes(service), models_routes(service), job_routes(service),
-          task_routes(service))  # fmt: skip
+    v1 = (analyze_routes(service), embeddings_routes(service), generate_routes(service), models_routes(service),
+          job_routes(service), task_routes(service))  # fmt: skip
     for router in (*v1, health_routes(service)):
         app.include_router(router)
     if settings.ui:

@@ -26,6 +26,7 @@ data URI in JSON; the answer is the JSON that `pixwise --json` prints, or the dr
 asks for an image. Every refusal is a problem (RFC 9457) that says what was expected, what came and what to do."""
 _TAGS = {
     "tasks": "One picture and one question, or many of both.",
+    "pictures": "Pictures from nothing but noise.",
     "vectors": "Texts and pictures as vectors.",
     "models": "Which models answer.",
     "jobs": "Analyses that take longer than anybody waits.",

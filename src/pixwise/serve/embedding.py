@@ -64,7 +64,7 @@ async def vectors_of(service: Service, ask: Ask, inputs: Sequence[str | Source],
     rows: dict[int, Floats] = {}
     if texts:
         tower = service.stock.choose_tower(model)
-        session = await service.stock.tower(tower, ask)
+        session = await service.stock.part(tower, ask)
         told, tokens = await service.crew.do(ask, lambda: _read(tower, session, ask, texts))
         rows.update(zip(places, told, strict=True))
         chosen = _for_pictures(tower)

@@ -21,7 +21,7 @@ from pixwise.serve.loads import Loads
 from pixwise.serve.settings import Settings
 from pixwise.session import Session
 from pixwise.task import Task
-from pixwise.task_table import task_class
+from pixwise.task_table import TASKS, task_class
 
 __all__ = ["Chosen", "Stock"]
 
@@ -92,12 +92,25 @@ class Stock:
         self._check_here(card)
         return Chosen("embed", card.id, card)
 
-    async def tower(self, chosen: Chosen, ask: Ask) -> Session:
-        """The session of a text tower, loaded outside the crew as in `ready`."""
+    def choose_generator(self, name: str) -> Chosen:
+        """The own model that makes pictures.
+
+        Raises:
+            UnknownModelError, CardError: none of that name, or one that does something else.
+        """
+        if name not in self.settings.own_models:
+            raise UnknownModelError(
+                f"model of generate must be one of the service's own_models, got {name!r:.80}; "
+                f"{nearest(name[:80], self.settings.own_models) if self.settings.own_models else 'it has none'}"
+            )
+        return Chosen("generate", Path(self.settings.own_models[name]), self._own_card("generate", name))
+
+    async def part(self, chosen: Chosen, ask: Ask) -> Session:
+        """The session of a text tower, or of a model that is no task, loaded outside the crew as in `ready`."""
         load = lambda: self.pool.session(chosen.card, **self._machine(chosen))  # noqa: E731
         if not self.pool.holds_session(chosen.card, **self._machine(chosen)):
             with ask.step("load"):
-                await self._loads.done(("text", str(chosen.model)), load, ask, chosen.card.id)
+                await self._loads.done((chosen.card.parts, str(chosen.model)), load, ask, chosen.card.id)
         return load()
 
     def names(self, task: str) -> tuple[str, ...]:
@@ -144,7 +157,7 @@ class Stock:
 
     def _machine(self, chosen: Chosen, helpers: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What a loader is told: also what answers the tasks that this one needs, unless that is known."""
-        settings, needs = self.settings, task_class(chosen.task).needs
+        settings, needs = self.settings, task_class(chosen.task).needs if chosen.task in TASKS else ()
         known = helpers if helpers is not None else {need: self.choose(need).model for need in needs}
         return {
             **({"helpers": known} if needs else {}),
