@@ -129,6 +129,17 @@ def test_what_is_there_is_replaced_only_when_told(tmp_path):
         write_panoptic(tmp_path / "x.png", [], KINDS)
 
 
+def test_what_was_there_comes_back_where_its_place_cannot_be_taken(tmp_path):
+    path = written(tmp_path)
+    path.unlink()
+    path.mkdir()  # a file cannot take the place of a folder
+    (tmp_path / "found/mine.txt").write_text("kept")
+    with pytest.raises(OutputError, match=r"found\.json: expected to be written, got Is a directory"):
+        written(tmp_path, overwrite=True)
+    assert (tmp_path / "found/mine.txt").read_text() == "kept"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["found", "found.json"]
+
+
 def test_a_folder_elsewhere_can_be_named(tmp_path):
     path = written(tmp_path)
     (tmp_path / "found").rename(tmp_path / "pngs")

@@ -97,6 +97,19 @@ def test_only_the_surest_of_a_picture_count():
     assert average_precision(compare_poses(truth, crowd), most=100).ap != pytest.approx(stats[0], abs=1e-4)
 
 
+@pytest.mark.oracle
+def test_of_two_that_are_as_similar_the_last_is_taken():
+    row = {"image_id": 1, "category_id": 1, "iscrowd": 0}
+    truth = {
+        "images": [{"id": 1}],
+        "categories": KINDS[:1],
+        "annotations": [{**row, "id": 1 + x, "area": 100, "bbox": [x, 0, 10, 10]} for x in (2, 4)],
+    }
+    found = [{**row, "bbox": [x, 0, 10, 10], "score": score} for x, score in ((3, 0.9), (0, 0.8))]
+    ours = average_precision(compare_boxes(truth, found))
+    assert ours.ap50 == of_pycocotools(truth, found, "bbox")[1] == pytest.approx(1)  # the other is left for the second
+
+
 def test_a_shifted_box_is_seen():
     truth, found = made(0)
     moved = [{**row, "bbox": [row["bbox"][0] + 0.5, *row["bbox"][1:]]} for row in found]
