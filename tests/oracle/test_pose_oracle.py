@@ -7,7 +7,7 @@ the reference does so in 32 bits, and its top may lie far outside the map, where
 
 from __future__ import annotations
 
-import io
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,8 @@ class Case:
 
     def reference(self, data: bytes, boxes, dataset: int = 0):
         """Pixel values; keypoints (R, K, 2) and scores (R, K)."""
-        pixels = PROCESSOR(Image.open(io.BytesIO(data)), boxes=[coco(boxes)], return_tensors="pt").pixel_values
+        image = Image.fromarray(Picture.open(data).pixels())  # with its colour profile, and grey ones as RGB
+        pixels = PROCESSOR(image, boxes=[coco(boxes)], return_tensors="pt").pixel_values
         asked = {"dataset_index": torch.full((len(boxes),), dataset)} if self.name == "plus" else {}
         with torch.no_grad():
             answer = self.model(pixels, **asked)
@@ -146,3 +147,24 @@ def test_a_planted_fault_is_seen(cases, fault, monkeypatch):
         task = replace(task, card=replace(task.card, recipe=replace(task.card.recipe, channels="BGR")))
     away = case.away(replace(task, box=PEOPLE[0])(case.pictures[0]), 0)
     assert (away < 0.01).mean() < 0.9
+
+
+@pytest.mark.assets
+def test_people_of_real_pictures_are_the_references(cases, assets):
+    """All people of 24 pictures of COCO, by their true boxes, those at the border moved half out of the picture."""
+    case, folder = cases("simple"), assets / "data" / "coco"
+    truth = json.loads((folder / "instances.json").read_text())
+    away = []
+    for image in truth["images"]:
+        found = [
+            each["bbox"] for each in truth["annotations"] if (each["image_id"], each["category_id"]) == (image["id"], 0)
+        ]
+        boxes = [(x - w / 2 if x < 9 else x, y, x + w, y + h) for x, y, w, h in found]
+        if boxes:
+            data = (folder / "images" / image["file_name"]).read_bytes()
+            _, points, scores = case.reference(data, boxes)
+            answer = replace(case.pose, box=boxes)(data)
+            np.testing.assert_allclose(answer.keypoint_scores, np.maximum(scores, 0), atol=1e-4)
+            away.append(np.hypot(*(answer.keypoints - points)[scores > 1e-3].T))
+    assert sum(map(len, away)) > 400
+    assert (np.concatenate(away) < 0.01).mean() > 0.93
