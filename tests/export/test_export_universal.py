@@ -52,8 +52,10 @@ def made(tmp_path_factory):
     return case
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("name", ["mask2former", "maskformer", "detr_masks"])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("mask2former", "fp32"), ("mask2former", "fp16"), ("maskformer", "fp32"), ("detr_masks", "fp32")],
+)
 def test_segments_are_those_of_the_checkpoint(made, name, precision):
     model, done = made(name, "", precision)
     assert (done.task, done.precision) == ("panoptic", precision)

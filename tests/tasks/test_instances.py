@@ -72,6 +72,23 @@ def test_sigmoid_masks_have_boxes_of_their_own():
     assert answer.scores[0] == pytest.approx(1 / (1 + np.exp(-3)))
 
 
+def test_sigmoid_masks_are_those_of_the_reference():
+    """As RF-DETR's own processor does it, which needs torchvision: the best pairs, logits enlarged, above 0."""
+    random = torch.Generator().manual_seed(3)
+    logits, masks = (torch.randn(shape, generator=random) * 3 for shape in ((9, 4), (9, 11, 13)))
+    scores, pairs = logits.sigmoid().flatten().topk(9)
+    large = torch.nn.functional.interpolate(masks[pairs // 4][None], size=(40, 80), mode="bilinear")[0] > 0
+    wanted = [(int(pair % 4), mask) for pair, score, mask in zip(pairs, scores, large, strict=True) if score > 0.5]
+    said = {"logits": logits[None], "pred_boxes": torch.full((1, 9, 4), 0.5), "pred_masks": masks[None]}
+    output = {name: tensor.numpy() for name, tensor in said.items()}
+    session = FakeSession(output)
+    card = replace(CARD, head="sigmoid_masks", input_name="", options={})
+    answer = InstanceSegmenter(card=card, session=session)(PICTURE)
+    assert answer.label_ids.tolist() == [label for label, _ in wanted]
+    for mask, (_, one) in zip(answer.masks, wanted, strict=True):
+        assert (mask.open() == one.numpy()).mean() >= 0.999
+
+
 def test_labels_and_top_choose():
     said = queries((1, 6, 0, 4), (3, 9, 2, 8), (1, 9, 4, 6))
     assert set(asked(said, labels="cat").labels) == {"cat"}
