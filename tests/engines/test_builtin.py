@@ -133,10 +133,11 @@ def test_loading_and_asking_open_no_socket(monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
+    image = np.array(receipt().resize((128, 200)))[None]
     for card in CARDS:
         session = load_builtin(card, threads=1)
-        if isinstance(session, BuiltinSession):
-            session.run({"image": np.array(receipt().resize((128, 200)))[None]})
+        if isinstance(session, BuiltinSession):  # a clip is a row of frames
+            session.run({"image": image[:, None].repeat(4, axis=1) if card.task == "action" else image})
 
 
 def test_missing_model_files_of_rapidocr_are_an_error_and_not_a_download(tmp_path, monkeypatch):
