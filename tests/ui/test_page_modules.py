@@ -174,5 +174,10 @@ def test_each_class_of_a_map_is_hit_where_it_is(run, scale):
     assert set(names[4:]) == {"0", "7"}  # between two ids there is no third
 
 
+def test_a_map_of_sixteen_bits_is_told_from_a_matte(run):
+    addresses = [address_of(np.full((4, 4), 9, kind)) for kind in (np.uint16, np.uint8)]
+    assert run("maps.js", "v.map(m.isDeep)", [*addresses, ""]) == [True, False, False]
+
+
 def test_a_map_of_sixteen_bits_is_left_to_the_drawing_of_the_service(run):
     assert run("maps.js", MAPPED, [class_map(np.full((4, 4), 300, np.uint16)), []])[0] is True

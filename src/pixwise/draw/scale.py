@@ -17,7 +17,7 @@ _WIDE = 0.6  # of the picture, at most
 
 
 def draw_scale(canvas: Canvas, colours: Sequence[Colour], ticks: Sequence[str]) -> None:
-    """Draw a scale into the lower left corner; nothing where the picture has no room for its numbers.
+    """Draw a scale into the lower right corner; nothing where the picture has no room for its numbers.
 
     Args:
         canvas: what is drawn on.
@@ -32,7 +32,7 @@ def draw_scale(canvas: Canvas, colours: Sequence[Colour], ticks: Sequence[str]) 
     high = 2 * px + 3 * pad
     if wide + 4 * pad > max(_WIDE * image.width, min(image.width, 20 * px)) or high + 2 * pad > image.height:
         return
-    left, top = pad, image.height - pad - high
+    left, top = image.width - wide - 3 * pad, image.height - pad - high
     pen = ImageDraw.Draw(image)
     pen.rectangle((left, top, left + wide + 2 * pad - 1, top + high - 1), BLACK)
     bar = Image.fromarray(np.array([colours], np.uint8)).resize((wide, px), Image.Resampling.NEAREST)

@@ -8,7 +8,7 @@ import { byId, calmly, el, renamed, save, say } from "./dom.js";
 import { makeForm } from "./form.js";
 import { makeIntake } from "./intake.js";
 import { makeLeast } from "./least.js";
-import { withPlaces } from "./maps.js";
+import { isDeep, withPlaces } from "./maps.js";
 import { palette } from "./palette.js";
 import { makePointing } from "./pointing.js";
 import { makeStage } from "./stage.js";
@@ -150,7 +150,7 @@ function showAnswer(answer, names, options, cut) {
   least.told(page.cards.map((each) => each.answer), options.min_score);
   filtered();
   byId("save-picture").hidden = !cut && !page.cards.some((each) => each.answer.rows.some((row) => row.place));
-  if (cut) showCut(cut, Boolean(answer.made));
+  if (cut) showCut(cut, Boolean(answer.made) || isDeep(answer.matte));
 }
 
 /** Put a card where its task stands in the list, whichever answer came first; what could not be answered comes last. */

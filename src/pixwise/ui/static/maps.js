@@ -11,8 +11,8 @@ export async function withPlaces(answer) {
   return { ...answer, rows: answer.rows.map((row) => ({ ...row, place: placeOf(map, row.cells.id, boxes) })) };
 }
 
-/** Whether a PNG has 16 bits: its head says so, which a canvas would forget. */
-function isDeep(address) {
+/** Whether a PNG has 16 bits: its head says so, which a canvas would forget. Numbers are no matte: what is drawn is opaque. */
+export function isDeep(address) {
   return atob(address.slice(address.indexOf(",") + 1).slice(0, 40)).charCodeAt(24) === 16;
 }
 
