@@ -59,6 +59,13 @@ def test_height_and_width_vary_where_the_recipe_lets_them(case, name):
     assert sides == FIXED.get(name, (0, 0))
 
 
+def test_no_cubic_resize_is_left(case):
+    """onnxruntime's takes a twelfth of the whole."""
+    nodes = onnx.load(case("depth_anything").done.folder / "onnx" / "model.onnx").graph.node
+    modes = [a.s for node in nodes if node.op_type == "Resize" for a in node.attribute if a.name == "mode"]
+    assert modes == [b"linear"] * 5
+
+
 def test_attention_is_one_operator_and_nothing_guards_its_softmax(case):
     kinds = [node.op_type for node in onnx.load(case("depth_anything").done.folder / "onnx" / "model.onnx").graph.node]
     assert kinds.count("MultiHeadAttention") == 4

@@ -4,6 +4,7 @@ import pytest
 
 from pixwise.errors import CardError
 from pixwise.own.processors import recipe_from_config
+from pixwise.planning import plan
 
 VIT = {"image_processor_type": "ViTImageProcessor"}
 
@@ -80,3 +81,27 @@ def test_timm_configs_that_are_not_understood_are_refused(change):
     timm = {"input_size": [3, 224, 224], "mean": [0.5] * 3, "std": [1] * 3, **change}
     with pytest.raises(CardError, match=r"of pretrained_cfg must be|pretrained_cfg must have"):
         recipe_from_config(None, {"pretrained_cfg": timm}, "m")
+
+
+def test_a_glpn_has_no_size_and_cuts_sides_down():
+    recipe = recipe_from_config({"image_processor_type": "GLPNImageProcessor", "size_divisor": 32}, {}, "m")
+    assert [plan(size_hw, recipe) for size_hw in ((480, 639), (9, 70), (3000, 4000))] == [
+        (480, 608),
+        (32, 64),
+        (1152, 1536),
+    ]
+
+
+def test_a_panorama_ends_at_four_times_the_size():
+    config = {"image_processor_type": "DPTImageProcessor", "size": 518, "keep_aspect_ratio": True}
+    recipe = recipe_from_config({**config, "ensure_multiple_of": 14}, {}, "m")
+    assert [plan(size_hw, recipe) for size_hw in ((480, 640), (600, 2300), (400, 20_000))] == [
+        (518, 686),
+        (518, 1988),
+        (42, 2072),
+    ]
+
+
+def test_a_zoedepth_with_another_filter_is_told():
+    with pytest.raises(CardError, match=r"resample of preprocessor_config.json must be 2 for ZoeDepth, got bicubic"):
+        recipe_from_config({"image_processor_type": "ZoeDepthImageProcessor", "resample": 3}, {}, "m")

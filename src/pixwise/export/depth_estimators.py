@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pixwise.errors import CardError
 from pixwise.export.attention import fuse_attention
 from pixwise.export.parts import Given, Part, Trial
+from pixwise.export.places import place_by_products
 from pixwise.export.towers import Asked
 
 __all__ = ["depth_anything_parts", "depth_parts", "single_depth_parts", "zoedepth_parts"]
@@ -52,10 +53,28 @@ def depth_anything_parts(given: Given) -> list[Part]:
         patch = model.config.patch_size
         rows, columns = pixels.shape[2] // patch, pixels.shape[3] // patch
         maps = model.backbone.forward_with_filtered_kwargs(pixels).feature_maps
-        fused = model.neck(maps, rows, columns)
+        fused = _fused(model.neck, maps, rows, columns)
         return {_MAP: _head(model.head, fused[model.head.head_in_index], (rows * patch, columns * patch))}
 
-    return [_part(given, seen)]
+    part = _part(given, seen)  # its trials were answered by the model as it is
+    embeddings = getattr(model.backbone, "embeddings", None)
+    if hasattr(embeddings, "interpolate_pos_encoding"):
+        place_by_products(embeddings)
+    return [part]
+
+
+def _fused(neck: Any, maps: Any, rows: Any, columns: Any) -> list[Tensor]:
+    """The steps of the neck. Each level but the first is twice as fine as the one before: said as a number, it becomes
+    a kernel that is many times quicker than one for any two sizes.
+    """
+    levels = [conv(level) for conv, level in zip(neck.convs, neck.reassemble_stage(maps, rows, columns), strict=True)]
+    found: list[Tensor] = []
+    for layer, level in zip(neck.fusion_stage.layers, reversed(levels), strict=True):
+        if found:
+            found.append(layer(found[-1], level))
+        else:
+            found.append(layer(level, size=levels[-2].shape[2:]))
+    return found
 
 
 def _head(head: Any, fused: Tensor, size_hw: tuple[Any, Any]) -> Tensor:
