@@ -46,6 +46,10 @@ def write_checkpoint(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(told))
 
 
+def _pixels() -> np.ndarray:
+    return np.random.default_rng(0).random((1, 3, 384, 384), np.float32)
+
+
 def theirs(folder: str, attention: str, layout: str) -> Callable[[str], Any]:
     """`transformers`: its processor, its model, its way back."""
     import torch
@@ -61,8 +65,7 @@ def theirs(folder: str, attention: str, layout: str) -> Callable[[str], Any]:
     @torch.inference_mode()
     def run(job: str) -> Any:
         if job == "model alone":
-            pixels = torch.rand(1, 3, 384, 384, generator=torch.Generator().manual_seed(0))
-            return float(model(pixels).class_queries_logits[0, 0, 0])
+            return float(model(torch.from_numpy(_pixels())).class_queries_logits[0, 0, 0])
         image = Image.open(job).convert("RGB")
         said = model(**processor(image, return_tensors="pt"))
         found = processor.post_process_panoptic_segmentation(
@@ -78,7 +81,7 @@ def ours(folder: str) -> Callable[[str], Any]:
     from pixwise.tasks.panoptic import PanopticSegmenter
 
     task = PanopticSegmenter.load(folder, threads=THREADS, exact=True)
-    pixels = np.random.default_rng(0).random((1, 3, 384, 384), np.float32)
+    pixels = _pixels()
 
     def run(job: str) -> Any:
         if job == "model alone":
