@@ -53,18 +53,32 @@ TASKS: dict[str, TaskEntry] = {
     "identify": TaskEntry(
         "pixwise.tasks.identify", "Identifier", "Say whose faces these are, or give their vectors.", analysed=False
     ),
-    "segment": TaskEntry("pixwise.tasks.segment", "Segmenter", "Cut out what you point at: masks.", analysed=False),
-    "classify": TaskEntry("pixwise.tasks.classify", "Classifier", "Say what the whole picture shows."),
-    "ocr": TaskEntry("pixwise.tasks.ocr", "TextReader", "Read printed text."),
-    "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),
-    "quality": TaskEntry("pixwise.tasks.quality", "QualityMeter", "Measure sharpness, exposure, noise and colours."),
-    "embed": TaskEntry(
-        "pixwise.tasks.embed",
-        "Embedder",
-        "Turn the picture into a vector, to compare and search.",
-        analysed=False,
-        parts=("model",),
+    "pose": TaskEntry(
+        "pixwise.tasks.pose", "PoseEstimator", "Find the joints of people: keypoints, skeletons.", analysed=False
     ),
+    "segment": TaskEntry("pixwise.tasks.segment", "Segmenter", "Cut out what you point at: masks.", analysed=False),
+    "semantic": TaskEntry(
+        "pixwise.tasks.semantic", "SemanticSegmenter", "Say which class each pixel belongs to.", analysed=False
+    ),
+    "instances": TaskEntry(
+        "pixwise.tasks.instances", "InstanceSegmenter", "Find things and cut each one out.", analysed=False
+    ),
+    "panoptic": TaskEntry(
+        "pixwise.tasks.panoptic", "PanopticSegmenter", "Divide the picture into things and stuff.", analysed=False
+    ),
+    "background": TaskEntry(
+        "pixwise.tasks.background", "BackgroundRemover", "Tell the subject from its background.", analysed=False
+    ),
+    "depth": TaskEntry("pixwise.tasks.depth", "DepthEstimator", "Say how far each pixel is.", analysed=False),
+    "find": TaskEntry(
+        "pixwise.tasks.find",
+        "Finder",
+        "Find what you name: boxes for words of your own.",
+        analysed=False,
+        parts=("model", "tokenizer"),
+        words="labels",
+    ),
+    "classify": TaskEntry("pixwise.tasks.classify", "Classifier", "Say what the whole picture shows."),
     "zeroshot": TaskEntry(
         "pixwise.tasks.zeroshot",
         "ZeroShot",
@@ -84,37 +98,18 @@ TASKS: dict[str, TaskEntry] = {
         parts=("model", "text", "tokenizer"),
         options=("logit_scale",),
     ),
-    "find": TaskEntry(
-        "pixwise.tasks.find",
-        "Finder",
-        "Find what you name: boxes for words of your own.",
+    "ocr": TaskEntry("pixwise.tasks.ocr", "TextReader", "Read printed text."),
+    "codes": TaskEntry("pixwise.tasks.codes", "CodeReader", "Read QR and bar codes."),
+    "quality": TaskEntry("pixwise.tasks.quality", "QualityMeter", "Measure sharpness, exposure, noise and colours."),
+    "embed": TaskEntry(
+        "pixwise.tasks.embed",
+        "Embedder",
+        "Turn the picture into a vector, to compare and search.",
         analysed=False,
-        parts=("model", "tokenizer"),
-        words="labels",
+        parts=("model",),
     ),
-    "background": TaskEntry(
-        "pixwise.tasks.background", "BackgroundRemover", "Tell the subject from its background.", analysed=False
-    ),
-    "semantic": TaskEntry(
-        "pixwise.tasks.semantic", "SemanticSegmenter", "Say which class each pixel belongs to.", analysed=False
-    ),
-    "instances": TaskEntry(
-        "pixwise.tasks.instances", "InstanceSegmenter", "Find things and cut each one out.", analysed=False
-    ),
-    "panoptic": TaskEntry(
-        "pixwise.tasks.panoptic", "PanopticSegmenter", "Divide the picture into things and stuff.", analysed=False
-    ),
-    "action": TaskEntry(
-        "pixwise.tasks.action",
-        "ActionRecognizer",
-        "Say what happens in a clip: frames, or an animation.",
-        analysed=False,
-    ),
+    "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
     "upscale": TaskEntry("pixwise.tasks.upscale", "Upscaler", "Make the picture larger.", analysed=False),
-    "pose": TaskEntry(
-        "pixwise.tasks.pose", "PoseEstimator", "Find the joints of people: keypoints, skeletons.", analysed=False
-    ),
-    "depth": TaskEntry("pixwise.tasks.depth", "DepthEstimator", "Say how far each pixel is.", analysed=False),
     "restyle": TaskEntry(
         "pixwise.tasks.restyle",
         "Restyler",
@@ -124,7 +119,12 @@ TASKS: dict[str, TaskEntry] = {
     "inpaint": TaskEntry(
         "pixwise.tasks.inpaint", "Inpainter", "Fill a part of the picture with what is around it.", analysed=False
     ),
-    "caption": TaskEntry("pixwise.tasks.caption", "Captioner", "Say in a sentence what the picture shows."),
+    "action": TaskEntry(
+        "pixwise.tasks.action",
+        "ActionRecognizer",
+        "Say what happens in a clip: frames, or an animation.",
+        analysed=False,
+    ),
 }
 MAKERS: dict[str, TaskEntry] = {  # what takes no picture, so is no task of the contract; cards and folders know it
     "generate": TaskEntry("pixwise.generation.generator", "Generator", "Make pictures from nothing but noise."),

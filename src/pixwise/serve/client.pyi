@@ -130,6 +130,30 @@ class Client:
         threshold: float | None = None,
     ) -> Identities: ...
     @overload
+    def pose(
+        self,
+        source: Pictures,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> list[Poses]: ...
+    @overload
+    def pose(
+        self,
+        source: Any,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> Poses: ...
+    @overload
     def segment(
         self,
         source: Pictures,
@@ -169,153 +193,6 @@ class Client:
         fill_holes: int = 0,
         drop_islands: int = 0,
     ) -> Masks: ...
-    @overload
-    def classify(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-    ) -> list[Classes]: ...
-    @overload
-    def classify(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-    ) -> Classes: ...
-    @overload
-    def ocr(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-    ) -> list[TextLines]: ...
-    @overload
-    def ocr(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-    ) -> TextLines: ...
-    @overload
-    def codes(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Codes]: ...
-    @overload
-    def codes(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Codes: ...
-    @overload
-    def quality(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        colours: int = 5,
-    ) -> list[Quality]: ...
-    @overload
-    def quality(self, source: Any, model: str = "", *, on_error: OnError = "raise", colours: int = 5) -> Quality: ...
-    @overload
-    def embed(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Embedding]: ...
-    @overload
-    def embed(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Embedding: ...
-    @overload
-    def zeroshot(
-        self,
-        source: Pictures,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        template: Sequence[str] | str = "a photo of {label}",
-        other: float = 0.0,
-        top: int = 0,
-    ) -> list[LabelScores]: ...
-    @overload
-    def zeroshot(
-        self,
-        source: Any,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        template: Sequence[str] | str = "a photo of {label}",
-        other: float = 0.0,
-        top: int = 0,
-    ) -> LabelScores: ...
-    @overload
-    def moderate(
-        self,
-        source: Pictures,
-        policy: str = "general",
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-    ) -> list[Moderation]: ...
-    @overload
-    def moderate(
-        self,
-        source: Any,
-        policy: str = "general",
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-    ) -> Moderation: ...
-    @overload
-    def find(
-        self,
-        source: Pictures,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-        min_word_score: float | None = None,
-        max_overlap: float = 1.0,
-        template: str = "",
-        top: int = 0,
-    ) -> list[Detections]: ...
-    @overload
-    def find(
-        self,
-        source: Any,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-        min_word_score: float | None = None,
-        max_overlap: float = 1.0,
-        template: str = "",
-        top: int = 0,
-    ) -> Detections: ...
-    @overload
-    def background(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        only_largest: bool = False,
-        feather: float = 0.0,
-    ) -> list[Matte]: ...
-    @overload
-    def background(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        only_largest: bool = False,
-        feather: float = 0.0,
-    ) -> Matte: ...
     @overload
     def semantic(
         self,
@@ -385,79 +262,25 @@ class Client:
         label_ids_to_fuse: Sequence[int] | str = (),
     ) -> Panoptic: ...
     @overload
-    def action(
-        self,
-        source: Clips,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-        frames: int = 0,
-        stride: int = 0,
-    ) -> list[Actions]: ...
-    @overload
-    def action(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-        frames: int = 0,
-        stride: int = 0,
-    ) -> Actions: ...
-    @overload
-    def upscale(
+    def background(
         self,
         source: Pictures,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        factor: int = 0,
-        tile: int = 0,
-        overlap: int = 32,
-        max_output: int = 250000000,
-        progress: Any | None = None,
-    ) -> list[Rendering]: ...
+        only_largest: bool = False,
+        feather: float = 0.0,
+    ) -> list[Matte]: ...
     @overload
-    def upscale(
+    def background(
         self,
         source: Any,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        factor: int = 0,
-        tile: int = 0,
-        overlap: int = 32,
-        max_output: int = 250000000,
-        progress: Any | None = None,
-    ) -> Rendering: ...
-    @overload
-    def pose(
-        self,
-        source: Pictures,
-        box: Sequence[Sequence[float] | str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float = 0.0,
-        min_keypoint_score: float = 0.3,
-        dataset: int | None = None,
-    ) -> list[Poses]: ...
-    @overload
-    def pose(
-        self,
-        source: Any,
-        box: Sequence[Sequence[float] | str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float = 0.0,
-        min_keypoint_score: float = 0.3,
-        dataset: int | None = None,
-    ) -> Poses: ...
+        only_largest: bool = False,
+        feather: float = 0.0,
+    ) -> Matte: ...
     @overload
     def depth(
         self,
@@ -477,55 +300,132 @@ class Client:
         mirrored: bool = False,
     ) -> DepthMap: ...
     @overload
-    def restyle(
+    def find(
+        self,
+        source: Pictures,
+        labels: Sequence[str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+        min_word_score: float | None = None,
+        max_overlap: float = 1.0,
+        template: str = "",
+        top: int = 0,
+    ) -> list[Detections]: ...
+    @overload
+    def find(
+        self,
+        source: Any,
+        labels: Sequence[str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+        min_word_score: float | None = None,
+        max_overlap: float = 1.0,
+        template: str = "",
+        top: int = 0,
+    ) -> Detections: ...
+    @overload
+    def classify(
         self,
         source: Pictures,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        strength: float = 1.0,
-        keep_colour: bool = False,
-        tiled: bool = False,
-        overlap: int = 64,
-        progress: Any | None = None,
-    ) -> list[Rendering]: ...
+        top: int = 5,
+        min_score: float | None = None,
+    ) -> list[Classes]: ...
     @overload
-    def restyle(
+    def classify(
         self,
         source: Any,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        strength: float = 1.0,
-        keep_colour: bool = False,
-        tiled: bool = False,
-        overlap: int = 64,
-        progress: Any | None = None,
-    ) -> Rendering: ...
+        top: int = 5,
+        min_score: float | None = None,
+    ) -> Classes: ...
     @overload
-    def inpaint(
+    def zeroshot(
         self,
         source: Pictures,
-        mask: Any = (),
+        labels: Sequence[str] | str = (),
         model: str = "",
         *,
         on_error: OnError = "raise",
-        box: Sequence[Sequence[float] | str] | str = (),
-        polygon: Sequence[Sequence[float] | str] | str = (),
-        grow: int = 0,
-    ) -> list[Rendering]: ...
+        template: Sequence[str] | str = "a photo of {label}",
+        other: float = 0.0,
+        top: int = 0,
+    ) -> list[LabelScores]: ...
     @overload
-    def inpaint(
+    def zeroshot(
         self,
         source: Any,
-        mask: Any = (),
+        labels: Sequence[str] | str = (),
         model: str = "",
         *,
         on_error: OnError = "raise",
-        box: Sequence[Sequence[float] | str] | str = (),
-        polygon: Sequence[Sequence[float] | str] | str = (),
-        grow: int = 0,
-    ) -> Rendering: ...
+        template: Sequence[str] | str = "a photo of {label}",
+        other: float = 0.0,
+        top: int = 0,
+    ) -> LabelScores: ...
+    @overload
+    def moderate(
+        self,
+        source: Pictures,
+        policy: str = "general",
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+    ) -> list[Moderation]: ...
+    @overload
+    def moderate(
+        self,
+        source: Any,
+        policy: str = "general",
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+    ) -> Moderation: ...
+    @overload
+    def ocr(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+    ) -> list[TextLines]: ...
+    @overload
+    def ocr(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+    ) -> TextLines: ...
+    @overload
+    def codes(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Codes]: ...
+    @overload
+    def codes(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Codes: ...
+    @overload
+    def quality(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        colours: int = 5,
+    ) -> list[Quality]: ...
+    @overload
+    def quality(self, source: Any, model: str = "", *, on_error: OnError = "raise", colours: int = 5) -> Quality: ...
+    @overload
+    def embed(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Embedding]: ...
+    @overload
+    def embed(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Embedding: ...
     @overload
     def caption(
         self,
@@ -562,6 +462,106 @@ class Client:
         top_p: float = 1.0,
         seed: int = 0,
     ) -> Caption: ...
+    @overload
+    def upscale(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_output: int = 250000000,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    def upscale(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_output: int = 250000000,
+        progress: Any | None = None,
+    ) -> Rendering: ...
+    @overload
+    def restyle(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    def restyle(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> Rendering: ...
+    @overload
+    def inpaint(
+        self,
+        source: Pictures,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> list[Rendering]: ...
+    @overload
+    def inpaint(
+        self,
+        source: Any,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> Rendering: ...
+    @overload
+    def action(
+        self,
+        source: Clips,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float | None = None,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> list[Actions]: ...
+    @overload
+    def action(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float | None = None,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> Actions: ...
 
 class AsyncClient:
     def __init__(
@@ -656,6 +656,30 @@ class AsyncClient:
         threshold: float | None = None,
     ) -> Identities: ...
     @overload
+    async def pose(
+        self,
+        source: Pictures,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> list[Poses]: ...
+    @overload
+    async def pose(
+        self,
+        source: Any,
+        box: Sequence[Sequence[float] | str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float = 0.0,
+        min_keypoint_score: float = 0.3,
+        dataset: int | None = None,
+    ) -> Poses: ...
+    @overload
     async def segment(
         self,
         source: Pictures,
@@ -695,160 +719,6 @@ class AsyncClient:
         fill_holes: int = 0,
         drop_islands: int = 0,
     ) -> Masks: ...
-    @overload
-    async def classify(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-    ) -> list[Classes]: ...
-    @overload
-    async def classify(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-    ) -> Classes: ...
-    @overload
-    async def ocr(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-    ) -> list[TextLines]: ...
-    @overload
-    async def ocr(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-    ) -> TextLines: ...
-    @overload
-    async def codes(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Codes]: ...
-    @overload
-    async def codes(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Codes: ...
-    @overload
-    async def quality(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        colours: int = 5,
-    ) -> list[Quality]: ...
-    @overload
-    async def quality(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        colours: int = 5,
-    ) -> Quality: ...
-    @overload
-    async def embed(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Embedding]: ...
-    @overload
-    async def embed(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Embedding: ...
-    @overload
-    async def zeroshot(
-        self,
-        source: Pictures,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        template: Sequence[str] | str = "a photo of {label}",
-        other: float = 0.0,
-        top: int = 0,
-    ) -> list[LabelScores]: ...
-    @overload
-    async def zeroshot(
-        self,
-        source: Any,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        template: Sequence[str] | str = "a photo of {label}",
-        other: float = 0.0,
-        top: int = 0,
-    ) -> LabelScores: ...
-    @overload
-    async def moderate(
-        self,
-        source: Pictures,
-        policy: str = "general",
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-    ) -> list[Moderation]: ...
-    @overload
-    async def moderate(
-        self,
-        source: Any,
-        policy: str = "general",
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-    ) -> Moderation: ...
-    @overload
-    async def find(
-        self,
-        source: Pictures,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-        min_word_score: float | None = None,
-        max_overlap: float = 1.0,
-        template: str = "",
-        top: int = 0,
-    ) -> list[Detections]: ...
-    @overload
-    async def find(
-        self,
-        source: Any,
-        labels: Sequence[str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float | None = None,
-        min_word_score: float | None = None,
-        max_overlap: float = 1.0,
-        template: str = "",
-        top: int = 0,
-    ) -> Detections: ...
-    @overload
-    async def background(
-        self,
-        source: Pictures,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        only_largest: bool = False,
-        feather: float = 0.0,
-    ) -> list[Matte]: ...
-    @overload
-    async def background(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        only_largest: bool = False,
-        feather: float = 0.0,
-    ) -> Matte: ...
     @overload
     async def semantic(
         self,
@@ -918,79 +788,25 @@ class AsyncClient:
         label_ids_to_fuse: Sequence[int] | str = (),
     ) -> Panoptic: ...
     @overload
-    async def action(
-        self,
-        source: Clips,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-        frames: int = 0,
-        stride: int = 0,
-    ) -> list[Actions]: ...
-    @overload
-    async def action(
-        self,
-        source: Any,
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        top: int = 5,
-        min_score: float | None = None,
-        frames: int = 0,
-        stride: int = 0,
-    ) -> Actions: ...
-    @overload
-    async def upscale(
+    async def background(
         self,
         source: Pictures,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        factor: int = 0,
-        tile: int = 0,
-        overlap: int = 32,
-        max_output: int = 250000000,
-        progress: Any | None = None,
-    ) -> list[Rendering]: ...
+        only_largest: bool = False,
+        feather: float = 0.0,
+    ) -> list[Matte]: ...
     @overload
-    async def upscale(
+    async def background(
         self,
         source: Any,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        factor: int = 0,
-        tile: int = 0,
-        overlap: int = 32,
-        max_output: int = 250000000,
-        progress: Any | None = None,
-    ) -> Rendering: ...
-    @overload
-    async def pose(
-        self,
-        source: Pictures,
-        box: Sequence[Sequence[float] | str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float = 0.0,
-        min_keypoint_score: float = 0.3,
-        dataset: int | None = None,
-    ) -> list[Poses]: ...
-    @overload
-    async def pose(
-        self,
-        source: Any,
-        box: Sequence[Sequence[float] | str] | str = (),
-        model: str = "",
-        *,
-        on_error: OnError = "raise",
-        min_score: float = 0.0,
-        min_keypoint_score: float = 0.3,
-        dataset: int | None = None,
-    ) -> Poses: ...
+        only_largest: bool = False,
+        feather: float = 0.0,
+    ) -> Matte: ...
     @overload
     async def depth(
         self,
@@ -1010,55 +826,139 @@ class AsyncClient:
         mirrored: bool = False,
     ) -> DepthMap: ...
     @overload
-    async def restyle(
+    async def find(
+        self,
+        source: Pictures,
+        labels: Sequence[str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+        min_word_score: float | None = None,
+        max_overlap: float = 1.0,
+        template: str = "",
+        top: int = 0,
+    ) -> list[Detections]: ...
+    @overload
+    async def find(
+        self,
+        source: Any,
+        labels: Sequence[str] | str = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+        min_word_score: float | None = None,
+        max_overlap: float = 1.0,
+        template: str = "",
+        top: int = 0,
+    ) -> Detections: ...
+    @overload
+    async def classify(
         self,
         source: Pictures,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        strength: float = 1.0,
-        keep_colour: bool = False,
-        tiled: bool = False,
-        overlap: int = 64,
-        progress: Any | None = None,
-    ) -> list[Rendering]: ...
+        top: int = 5,
+        min_score: float | None = None,
+    ) -> list[Classes]: ...
     @overload
-    async def restyle(
+    async def classify(
         self,
         source: Any,
         model: str = "",
         *,
         on_error: OnError = "raise",
-        strength: float = 1.0,
-        keep_colour: bool = False,
-        tiled: bool = False,
-        overlap: int = 64,
-        progress: Any | None = None,
-    ) -> Rendering: ...
+        top: int = 5,
+        min_score: float | None = None,
+    ) -> Classes: ...
     @overload
-    async def inpaint(
+    async def zeroshot(
         self,
         source: Pictures,
-        mask: Any = (),
+        labels: Sequence[str] | str = (),
         model: str = "",
         *,
         on_error: OnError = "raise",
-        box: Sequence[Sequence[float] | str] | str = (),
-        polygon: Sequence[Sequence[float] | str] | str = (),
-        grow: int = 0,
-    ) -> list[Rendering]: ...
+        template: Sequence[str] | str = "a photo of {label}",
+        other: float = 0.0,
+        top: int = 0,
+    ) -> list[LabelScores]: ...
     @overload
-    async def inpaint(
+    async def zeroshot(
         self,
         source: Any,
-        mask: Any = (),
+        labels: Sequence[str] | str = (),
         model: str = "",
         *,
         on_error: OnError = "raise",
-        box: Sequence[Sequence[float] | str] | str = (),
-        polygon: Sequence[Sequence[float] | str] | str = (),
-        grow: int = 0,
-    ) -> Rendering: ...
+        template: Sequence[str] | str = "a photo of {label}",
+        other: float = 0.0,
+        top: int = 0,
+    ) -> LabelScores: ...
+    @overload
+    async def moderate(
+        self,
+        source: Pictures,
+        policy: str = "general",
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+    ) -> list[Moderation]: ...
+    @overload
+    async def moderate(
+        self,
+        source: Any,
+        policy: str = "general",
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+    ) -> Moderation: ...
+    @overload
+    async def ocr(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+    ) -> list[TextLines]: ...
+    @overload
+    async def ocr(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        min_score: float | None = None,
+    ) -> TextLines: ...
+    @overload
+    async def codes(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Codes]: ...
+    @overload
+    async def codes(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Codes: ...
+    @overload
+    async def quality(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        colours: int = 5,
+    ) -> list[Quality]: ...
+    @overload
+    async def quality(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        colours: int = 5,
+    ) -> Quality: ...
+    @overload
+    async def embed(self, source: Pictures, model: str = "", *, on_error: OnError = "raise") -> list[Embedding]: ...
+    @overload
+    async def embed(self, source: Any, model: str = "", *, on_error: OnError = "raise") -> Embedding: ...
     @overload
     async def caption(
         self,
@@ -1095,3 +995,103 @@ class AsyncClient:
         top_p: float = 1.0,
         seed: int = 0,
     ) -> Caption: ...
+    @overload
+    async def upscale(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_output: int = 250000000,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    async def upscale(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        factor: int = 0,
+        tile: int = 0,
+        overlap: int = 32,
+        max_output: int = 250000000,
+        progress: Any | None = None,
+    ) -> Rendering: ...
+    @overload
+    async def restyle(
+        self,
+        source: Pictures,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> list[Rendering]: ...
+    @overload
+    async def restyle(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        strength: float = 1.0,
+        keep_colour: bool = False,
+        tiled: bool = False,
+        overlap: int = 64,
+        progress: Any | None = None,
+    ) -> Rendering: ...
+    @overload
+    async def inpaint(
+        self,
+        source: Pictures,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> list[Rendering]: ...
+    @overload
+    async def inpaint(
+        self,
+        source: Any,
+        mask: Any = (),
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        box: Sequence[Sequence[float] | str] | str = (),
+        polygon: Sequence[Sequence[float] | str] | str = (),
+        grow: int = 0,
+    ) -> Rendering: ...
+    @overload
+    async def action(
+        self,
+        source: Clips,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float | None = None,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> list[Actions]: ...
+    @overload
+    async def action(
+        self,
+        source: Any,
+        model: str = "",
+        *,
+        on_error: OnError = "raise",
+        top: int = 5,
+        min_score: float | None = None,
+        frames: int = 0,
+        stride: int = 0,
+    ) -> Actions: ...
