@@ -113,6 +113,7 @@ function lacking(pressed) {
   const missing = page.form.missing();
   if (missing) return `Say what to look for: ${missing.option.title.toLowerCase()}.`;
   const plain = !Object.keys(optionsFor(page.task)).length;
+  if (page.task.pointed?.needed && plain && !pressed) return "Drag a box over what you mean, in the picture.";
   return page.task.pointed?.points && plain && !pressed ? "Click what you mean, in the picture. Ask takes what is in its middle." : "";
 }
 

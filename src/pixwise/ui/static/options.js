@@ -11,6 +11,7 @@ export function optionsOf(schema) {
   const properties = schema.properties ?? {};
   const required = schema.required ?? [];
   const pointed = { points: isPlace(properties.points), box: isPlace(properties.box) };
+  if (pointed.box && properties.mask) pointed.needed = true; // what takes a mask must be told a place
   const taken = pointed.points || pointed.box ? POINTING : [];
   const options = Object.entries(properties)
     .filter(([name]) => !taken.includes(name))
