@@ -26,7 +26,8 @@ def mask_feeds(inputs: Sequence[Tensor], fits: Sequence[Fit], tensor_hw: tuple[i
     asked = next((each for each in inputs if each.name == "pixel_mask"), None)
     if asked is None:
         return {}
-    mask_hw = tuple(m if m > 0 else t for m, t in zip(asked.shape[1:], tensor_hw, strict=True))
+    told = asked.shape[1:] if len(asked.shape) == 3 else (-1, -1)  # some graphs do not tell
+    mask_hw = tuple(m if m > 0 else t for m, t in zip(told, tensor_hw, strict=True))
     masks = [_mask(fit.content_hw, tensor_hw, mask_hw) for fit in fits]
     return {"pixel_mask": np.stack(masks).astype({"float": "float32"}.get(asked.dtype, asked.dtype))}
 

@@ -166,7 +166,11 @@ def finder(name: str, model: torch.nn.Module, folder: Path, **options: Any) -> F
         said = model(**{key: torch.from_numpy(rows.copy()) for key, rows in feeds.items()})
         return {"logits": said.logits.numpy(), "pred_boxes": said.pred_boxes.numpy()}
 
-    names = ("pixel_values", "input_ids", "token_type_ids", "attention_mask", "pixel_mask")
-    inputs = tuple(Tensor(each, (-1, -1), "float" if each == "pixel_values" else "int64") for each in names)
+    words = ("input_ids", "token_type_ids", "attention_mask")
+    inputs = (
+        Tensor("pixel_values", (-1, 3, -1, -1), "float"),
+        *(Tensor(each, (-1, -1), "int64") for each in words),
+        Tensor("pixel_mask", (-1, -1, -1), "int64"),
+    )
     session = FakeSession(answer, inputs, files={"tokenizer": folder / "tokenizer.json"})
     return Finder(card=load_card(str(folder), "find"), session=session, **options)

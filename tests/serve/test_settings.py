@@ -54,7 +54,7 @@ def test_lists_may_be_words_with_commas_between(said, meant, monkeypatch):
 FAULTS = {
     "PIXWISE_PORT": ("99999", "port must be less than or equal to 65535, got '99999'"),
     "PIXWISE_WORKERS": ("two", "workers must be a valid integer, unable to parse string as an integer, got 'two'"),
-    "PIXWISE_PRELOAD": ("detec", "task must be known, got 'detec'; did you mean 'detect' or 'moderate'?"),
+    "PIXWISE_PRELOAD": ("detec", "task must be known, got 'detec'; did you mean 'detect'"),
     "PIXWISE_MODELS": ("detect=x", """models must be JSON, got 'detect=x'; write {"name": "value"}"""),
     "PIXWISE_DEVICE": ("gpu", "device must be one of auto, cpu, cuda, got 'gpu'"),
     "PIXWISE_LOG": ("xml", "log must be 'json', 'text' or 'none', got 'xml'"),

@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def client(folder):
     with (
-        served(own_models={"faces": str(folder)}, max_pictures=6, deadline_s=3.0) as place,
+        served(own_models={"faces": str(folder)}, max_pictures=60, deadline_s=3.0) as place,
         httpx.Client(base_url=place.url, timeout=60) as client,
     ):
         yield client
@@ -53,7 +53,7 @@ def test_a_caller_may_want_one_picture_of_all(client, folder):
         ({"model": "cats"}, 404, "model of generate must be one of the service's own_models, got 'cats'; choose one"),
         ({"model": 3}, 422, "model must be a string, got 3"),
         ({"count": 0}, 422, "count must be a whole number from 1 up, got 0"),
-        ({"count": 7}, 413, "pictures must be at most 6, got 7; ask in several requests"),
+        ({"count": 61}, 413, "pictures must be at most 60, got 61; ask in several requests"),
         ({"steps": 1001}, 422, "steps must be a whole number from 1 to 1000"),
         ({"steps": "many"}, 422, "steps must be a whole number from 1 to 1000"),
         ({"seed": -1}, 422, "seed must be a whole number from 0 up"),
@@ -82,6 +82,6 @@ def test_another_form_is_not_acceptable(client):
 
 def test_the_deadline_ends_it_between_two_steps(client):
     began = time.monotonic()
-    answer = ask(client, count=6, steps=1000)
+    answer = ask(client, count=60, steps=1000)
     assert (answer.status_code, time.monotonic() - began < 20) == (504, True), answer.text
     assert ask(client, count=1).status_code == 200  # the thread is free again

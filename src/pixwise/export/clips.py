@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pixwise.errors import CardError
+from pixwise.export.attention import fuse_attention
 from pixwise.export.parts import Given, Part, Trial
 from pixwise.export.towers import Asked
 
@@ -30,6 +31,7 @@ def clip_classifier_parts(given: Given) -> list[Part]:
     count = given.model.config.num_frames
     seen = [_clips(pixels, count) for pixels in (given.pixels, given.others, given.pixels[:1])]
     trials = tuple(Trial({"pixel_values": pixels}, own(pixels)) for pixels in seen)
+    fuse_attention(given.model)  # a clip has 1568 places and more; the checkpoint has answered in its own way before
     return [Part("model", "onnx/model.onnx", Asked(given.model, own), trials)]
 
 

@@ -25,7 +25,6 @@ from pixwise.language.florence import FLORENCE_OPTIONS
 from pixwise.language.labels import fill, is_template, same_labels
 from pixwise.language.regions import boxes_in, certainty
 from pixwise.language.tokens import Tokenizer, load_tokenizer
-from pixwise.picture import Picture
 from pixwise.pixels import Fit
 from pixwise.results import Detections
 from pixwise.scores import check_numbers, output, sigmoid
@@ -297,13 +296,6 @@ class Finder(Task):
         length = self.card.options.get("tokens", self.usual_tokens[self.card.head])
         rows = next((each.shape[0] for each in self.session.inputs() if each.name == "input_ids"), -1)
         return self.askers[self.card.head](tokenizer, texts, length, rows if rows > 0 else LABELS_AT_ONCE)
-
-    def preprocess(self, picture: Picture) -> tuple[Feeds, Fit]:
-        feeds, fit = super().preprocess(picture)
-        if self.card.head == "grounding_dino":
-            height, width = feeds[self.input_name].shape[2:]
-            feeds["pixel_mask"] = np.ones((1, height, width), np.int64)  # pictures are not padded: all is content
-        return feeds, fit
 
     def run(self, feeds: Feeds) -> Feeds:
         """One picture at a time, where exports join one picture with the labels."""
