@@ -173,7 +173,8 @@ def test_beyond_the_queue_the_answer_is_to_come_again(limits, status, said, pict
         go_on()
         found = answers.result()
     refused = [answer for answer in found if answer.status_code == status]
-    assert (len(refused), {answer.status_code for answer in found}) == (3, {200, status})
+    assert len(refused) in (3, 4)  # the fourth where all came before the thread had taken the first
+    assert {answer.status_code for answer in found} == {200, status}
     assert int(refused[0].headers["retry-after"]) >= 1
     assert said in refused[0].json()["detail"]
 
