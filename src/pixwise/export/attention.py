@@ -23,7 +23,7 @@ class _Fused(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, heads: int, scale: float) -> Tensor:
         rows, places, width = query.shape
-        split = (each.view(rows, places, heads, -1).transpose(1, 2) for each in (query, key, value))
+        split = (each.view(rows, each.shape[1], heads, -1).transpose(1, 2) for each in (query, key, value))
         mixed = nn.functional.scaled_dot_product_attention(*split, scale=scale)
         return mixed.transpose(1, 2).reshape(rows, places, width)
 
@@ -36,13 +36,16 @@ class _Fused(torch.autograd.Function):
 def _attend(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **options: Any
 ) -> tuple[Tensor, None]:
-    """As the attention functions of `transformers` are called: (B, heads, N, D) in, (B, N, heads, D) out."""
+    """As the attention functions of `transformers` are called: (B, heads, N, D) in, (B, N, heads, D) out.
+
+    Keys and values may be of other places than queries, as where Hiera pools.
+    """
     rows, heads, places, depth = query.shape
     scale = options.get("scaling") or int(depth) ** -0.5
     if attention_mask is not None:  # BEiT's relative places: the operator has no quick way for those
         shares = (query @ key.transpose(2, 3) * scale + attention_mask).softmax(-1)
         return (shares @ value).transpose(1, 2), None
-    flat = (each.transpose(1, 2).reshape(rows, places, heads * depth) for each in (query, key, value))
+    flat = (each.transpose(1, 2).reshape(rows, each.shape[2], heads * depth) for each in (query, key, value))
     return _Fused.apply(*flat, int(heads), float(scale)).view(rows, places, heads, depth), None
 
 

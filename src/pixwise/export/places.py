@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = ["place_by_products"]
+__all__ = ["enlarged", "place_by_products"]
 
 
 def place_by_products(embeddings: nn.Module) -> None:
@@ -22,11 +22,16 @@ def place_by_products(embeddings: nn.Module) -> None:
     def interpolated(tokens: Tensor, height: Any, width: Any) -> Tensor:
         table = embeddings.position_embeddings
         grid = table[0, 1:].reshape(side, side, -1).permute(2, 0, 1)  # (C, side, side)
-        rows, columns = (_cubic(length // patch, side) for length in (height, width))  # (h, side), (w, side)
-        found = rows @ grid @ columns.T  # (C, h, w)
+        found = enlarged(grid, height // patch, width // patch)  # (C, h, w)
         return torch.cat((table[:, :1], found.flatten(1).T[None]), dim=1)
 
     embeddings.interpolate_pos_encoding = interpolated
+
+
+def enlarged(grid: Tensor, height: Any, width: Any) -> Tensor:
+    """Bring (..., a, b) to (..., height, width) as torch's bicubic `interpolate` does it."""
+    rows, columns = _cubic(height, grid.shape[-2]), _cubic(width, grid.shape[-1])  # (height, a), (width, b)
+    return rows @ grid @ columns.T
 
 
 def _cubic(count: Any, side: int) -> Tensor:

@@ -17,7 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pixwise.export.attention import fuse_attention
 from pixwise.export.parts import Given, Part, Trial
+from pixwise.export.places import enlarged
 
 __all__ = ["sam2_parts", "sam_parts", "segmenter_options"]
 
@@ -111,6 +113,18 @@ def sam2_parts(given: Given) -> list[Part]:
     return _parts(given, Sam2Encoder(model), Sam2Decoder(model, 3), embeddings, list(embeddings.values()))
 
 
+def _place_by_products(backbone: Any) -> None:
+    """Hiera's places by products: onnxruntime's cubic `Resize` of 7 x 7 took a quarter of the whole encoder."""
+
+    def placed(size_hw: tuple[Any, Any]) -> Tensor:
+        tiles, window = backbone.pos_embed, backbone.pos_embed_window  # (1, C, a, b), (1, C, 8, 8)
+        found = enlarged(tiles, *size_hw)  # (1, C, h, w)
+        times = [have // one for have, one in zip(found.shape, window.shape, strict=True)]
+        return (found + window.tile(times)).permute(0, 2, 3, 1)
+
+    backbone._get_pos_embed = placed
+
+
 def sam_parts(given: Given) -> list[Part]:
     """SAM (Kirillov et al. 2023), and what was made smaller from it."""
     seen = given.model.vision_encoder(given.pixels[:1]).last_hidden_state
@@ -130,9 +144,13 @@ def _parts(
         "has_mask_input": {0: "one"}
     }
     axes |= {name: {0: "one"} for name in names}
+    asked = _asked(given.model, embeddings, own)
+    fuse_attention(given.model.vision_encoder)  # SAM 2 compares 4096 places; the checkpoint has answered before
+    if hasattr(getattr(given.model.vision_encoder, "backbone", None), "pos_embed_window"):
+        _place_by_products(given.model.vision_encoder.backbone)
     return [
         Part("encoder", "onnx/encoder.onnx", encoder, tuple(seen), opset=_OPSET),
-        Part("decoder", "onnx/decoder.onnx", decoder, _asked(given.model, embeddings, own), axes, opset=_OPSET),
+        Part("decoder", "onnx/decoder.onnx", decoder, asked, axes, opset=_OPSET),
     ]
 
 
