@@ -31,6 +31,14 @@ def built_in(**options):
     return Restyler(card=card, session=load_model(card), **options)
 
 
+def test_the_share_that_changed_is_that_of_the_pixels_that_differ():
+    flat = np.full((40, 60, 3), 90, np.uint8)
+    assert built_in()(flat).changed == 0
+    made = network(lambda feeds: {"output1": 255 - feeds["input1"]})(PICTURE)
+    assert made.changed == pytest.approx((made.pixels() != PICTURE).any(axis=2).mean())
+    assert made.changed > 0.9
+
+
 def test_the_network_sees_the_whole_picture_resized_with_its_aspect():
     seen = []
 

@@ -39,7 +39,10 @@ class Rendering(Result):
     width: int = value(int, "of the picture that was made, pixels")
     height: int = value(int, "of the picture that was made, pixels")
     scale: float = value(float, "how many times wider and higher it is than the picture that was asked about")
-    changed: float = value(float, "share of its pixels that are not those of the picture, enlarged or not, 0 to 1")
+    changed: float = value(
+        float,
+        "share of its pixels that are not the picture's: those that differ, or the part that was filled; 1 if larger",
+    )
     raster: Raster = value(
         Raster, "the picture that was made: an RGB PNG as a data address; empty where there is no picture"
     )
@@ -56,7 +59,7 @@ class Rendering(Result):
         Args:
             pixels: (H, W, 3) uint8.
             picture: of which they were made; what is transparent in it stays so.
-            changed: share of the pixels that are not the picture's.
+            changed: share of the pixels that are not the picture's, 0 to 1.
         """
         raster = Raster.read(pixels)
         height, width = raster.size_hw

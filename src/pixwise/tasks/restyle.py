@@ -99,7 +99,8 @@ class Restyler(Task):
         made = raw["pixels"][0] if fit.tiling is None else fit.tiling.joined(raw["pixels"])
         made = resize(made, fit.picture.size_hw, "bicubic")
         before = np.asarray(fit.picture.image())
-        return Rendering.of(self._mixed(before, made), fit.picture, changed=float(self.strength > 0))
+        mixed = self._mixed(before, made)
+        return Rendering.of(mixed, fit.picture, changed=float((mixed != before).any(axis=2).mean()))
 
     def _mixed(self, before: Pixels, made: Pixels) -> Pixels:
         """The picture and what was made of it, as the options say."""
